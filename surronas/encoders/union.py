@@ -1,0 +1,41 @@
+"""Several encoders side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from surronas.encoders import get_encoder, register_encoder
+from surronas.encoders.base import Blocks, Encoder, FloatArray
+from surronas.spaces import SearchSpace
+from surronas.spaces.base import IntArray
+
+
+@register_encoder("union")
+class Union(Encoder):
+    """The features of several encoders, side by side; ``blocks_`` keeps them apart.
+
+    Parameters
+    ----------
+    encoders : sequence of str, default=("one_hot",)
+    space : SearchSpace, str or None, default=None
+    """
+
+    def __init__(self, encoders: tuple[str, ...] = ("one_hot",), space: SearchSpace | str | None = None) -> None:
+        super().__init__(space)
+        self.encoders = encoders
+
+    def _fit(self, C: IntArray) -> None:
+        self.encoders_ = [get_encoder(name, space=self.space_).fit(C) for name in self.encoders]
+
+    def _names(self) -> list[str]:
+        return [
+            f"{name}__{feature}"
+            for name, encoder in zip(self.encoders, self.encoders_, strict=True)
+            for feature in encoder.get_feature_names_out()
+        ]
+
+    def _blocks(self) -> Blocks:
+        return tuple(block for encoder in self.encoders_ for block in encoder.blocks_)
+
+    def _encode(self, C: IntArray) -> FloatArray:
+        return np.hstack([encoder.transform(C) for encoder in self.encoders_])

@@ -1,0 +1,25 @@
+"""Predictors: scikit-learn regressors with ``predict(X, return_std=False)``. ``get_predictor(name)``, ``list_predictors()``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from surronas.predictors.base import Predictor
+from surronas.registry import Registry
+
+__all__ = ["Predictor", "get_predictor", "list_predictors", "register_predictor"]
+
+_predictors: Registry[type[Predictor]] = Registry("predictor", __name__)
+register_predictor = _predictors.register
+list_predictors = _predictors.names
+
+
+def get_predictor(name: str, **params: Any) -> Predictor:
+    """An unfitted predictor by name.
+
+    Examples
+    --------
+    >>> get_predictor("mean")
+    Mean()
+    """
+    return _predictors.get(name)(**params)

@@ -1,0 +1,70 @@
+"""What every predictor shares: validation, standardised targets, mean and standard deviation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+__all__ = ["FloatArray", "Predictor"]
+
+FloatArray = NDArray[np.float64]
+
+
+class Predictor(RegressorMixin, BaseEstimator):
+    """A regressor on features with a standard deviation.
+
+    A subclass writes ``_fit(X, y)`` on float64 features (n, d) and standardised targets (n,), and
+    ``_predict(X)``, which returns the mean and the standard deviation of each row on that scale. Learned
+    attributes are numpy arrays, numbers, strings, containers of them, or scikit-learn estimators, so
+    that a fitted predictor can be saved without pickle.
+
+    Attributes
+    ----------
+    y_mean_, y_scale_ : float
+        Location and scale of the training targets; ``y_scale_`` is 1 for constant ones.
+    """
+
+    def fit(self, X: Any, y: Any) -> Predictor:
+        """Fit.
+
+        Parameters
+        ----------
+        X : (n, d) array of finite floats, n >= 2
+        y : (n,) array of finite floats
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+        y = np.asarray(y, dtype=np.float64)
+        self.y_mean_ = float(y.mean())
+        scale = float(y.std())
+        self.y_scale_ = scale if scale > 1e-12 * max(1.0, abs(self.y_mean_)) else 1.0
+        self._fit(np.ascontiguousarray(X), (y - self.y_mean_) / self.y_scale_)
+        return self
+
+    def predict(self, X: Any, return_std: bool = False) -> FloatArray | tuple[FloatArray, FloatArray]:
+        """Predict the mean, and with ``return_std`` also the standard deviation, of each row.
+
+        Parameters
+        ----------
+        X : (n, d) array of finite floats
+        return_std : bool, default=False
+
+        Returns
+        -------
+        mean : (n,) float64, in the unit of y
+        std : (n,) float64, >= 0, only with ``return_std``
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        mean, std = self._predict(np.ascontiguousarray(X))
+        mean = self.y_mean_ + self.y_scale_ * np.asarray(mean, dtype=np.float64)
+        return (mean, self.y_scale_ * np.asarray(std, dtype=np.float64)) if return_std else mean
+
+    def _fit(self, X: FloatArray, y: FloatArray) -> None:
+        raise NotImplementedError
+
+    def _predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
+        raise NotImplementedError

@@ -1,0 +1,157 @@
+"""NAS-Bench-201: cells of four nodes and six labelled edges."""
+
+from __future__ import annotations
+
+import ast
+import random
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from surronas.exceptions import InvalidInputError
+from surronas.spaces import register_space
+from surronas.spaces.base import Gene, IntArray, SearchSpace
+from surronas.spaces.graph import ArchGraph
+
+OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+NASLIB_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
+NASLIB_OPS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
+
+_TO_NASLIB_SLOT = [EDGES.index(edge) for edge in NASLIB_EDGES]
+_TO_NASLIB_OP = np.array([NASLIB_OPS.index(op) for op in OPS])
+_RADIX = 5 ** np.arange(5, -1, -1)
+_TOKEN = re.compile(r"([a-z0-9_]+)~(\d)")
+
+
+@register_space("nasbench201")
+class NASBench201(SearchSpace):
+    """15,625 cells: four nodes, an operation on each of the six edges (Dong and Yang, 2020, arXiv:2001.00326).
+
+    Genes run in the order of the official string, edges (0,1) (0,2) (1,2) (0,3) (1,3) (2,3). ``parse``
+    reads official strings; NASLib's tuples, whose slots 3 and 4 are swapped and whose operations are
+    numbered otherwise, come and go by ``from_naslib`` and ``to_naslib``.
+
+    Examples
+    --------
+    >>> space = NASBench201()
+    >>> X = space.parse(["|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|avg_pool_3x3~2|"])
+    >>> X
+    array([[3, 0, 0, 1, 0, 4]])
+    >>> space.canonical(X)  # only the skip connection joins input and output
+    array([[0, 0, 0, 1, 0, 0]])
+    """
+
+    name = "nasbench201"
+    genes = tuple(Gene(f"op_{i}_{j}", OPS) for i, j in EDGES)
+
+    def parse_one(self, arch: Any) -> Sequence[int]:
+        if not isinstance(arch, str):
+            raise InvalidInputError(f"an official string was expected, not a {type(arch).__name__}")
+        if arch.lstrip().startswith("("):
+            return self.from_naslib([ast.literal_eval(arch)])[0].tolist()
+        tokens = _TOKEN.findall(arch)
+        rebuilt = "+".join("|" + "".join(f"{op}~{i}|" for op, i in tokens[a:b]) for a, b in ((0, 1), (1, 3), (3, 6)))
+        if len(tokens) != 6 or rebuilt != arch.strip() or [int(i) for _, i in tokens] != [i for i, _ in EDGES]:
+            raise InvalidInputError("it is not of the form |op~0|+|op~0|op~1|+|op~0|op~1|op~2|")
+        for op, _ in tokens:
+            if op not in OPS:
+                raise InvalidInputError(f"{op!r} is none of {', '.join(OPS)}")
+        return [OPS.index(op) for op, _ in tokens]
+
+    def format(self, X: Any) -> list[str]:
+        names = np.array(OPS, dtype=object)[self.parse(X)]
+        return ["|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*row) for row in names]
+
+    def from_naslib(self, tuples: Any) -> IntArray:
+        """NASLib's op tuples, (n, 6) codes 0 skip, 1 none, 2 conv3x3, 3 conv1x1, 4 pool -> genotypes."""
+        codes = self._check_genotypes(np.asarray(tuples, dtype=np.int64).reshape(-1, 6))
+        X = np.empty_like(codes)
+        X[:, _TO_NASLIB_SLOT] = np.argsort(_TO_NASLIB_OP)[codes]
+        return X
+
+    def to_naslib(self, X: Any) -> IntArray:
+        """Genotypes -> NASLib's op tuples, (n, 6)."""
+        return np.asarray(_TO_NASLIB_OP[self.parse(X)][:, _TO_NASLIB_SLOT])
+
+    def prune(self, X: IntArray) -> IntArray:
+        """Set to ``none`` every edge that no path from input to output uses."""
+        e01, e02, e12, e03, e13, e23 = (X != 0).T
+        from_input_1, from_input_2 = e01, e02 | (e01 & e12)
+        to_output_2, to_output_1 = e23, e13 | (e12 & e23)
+        used = [
+            e01 & to_output_1,
+            e02 & to_output_2,
+            e12 & from_input_1 & to_output_2,
+            e03,
+            e13 & from_input_1,
+            e23 & from_input_2,
+        ]
+        return np.where(np.stack(used, axis=1), X, 0)
+
+    def key(self, X: Any) -> IntArray:
+        """Isomorphism classes, those of the official ``UniqueString``: 6,466 in all.
+
+        The official classes tell cells apart that feed a constant through different operations (a
+        convolution of zeros), so 85 of the 9,445 canonical forms belong to more than one class.
+        """
+        return np.asarray(self._classes[self.parse(X) @ _RADIX])
+
+    @cached_property
+    def _classes(self) -> IntArray:
+        """(15625,) class of each genotype by its rank: the terms of a node's sum are sorted, and a skip
+        connection passes on the sum it starts from."""
+        names = []
+        for row in SearchSpace.enumerate(self).tolist():
+            nodes = ["0"]
+            for first, last in ((0, 1), (1, 3), (3, 6)):
+                terms = []
+                for node, op in zip(nodes, row[first:last], strict=True):
+                    dead = op == 0 or node == "#"
+                    terms.append("#" if dead else node if op == 1 else f"({node})@{OPS[op]}")
+                nodes.append("+".join(sorted(terms)))
+            names.append(nodes[-1])
+        return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+    def enumerate(self) -> IntArray:
+        """All 15,625 genotypes; the row is the official index of NAS-Bench-201 and NATS-Bench."""
+        X = super().enumerate()
+        order = list(range(len(X)))
+        random.Random(88).shuffle(order)  # noqa: S311  the benchmark's authors numbered the cells by this shuffle
+        return X[order]
+
+    def graph_of(self, C: IntArray) -> ArchGraph:
+        ops = np.full((len(C), 4, 4), -1, dtype=np.int64)
+        for gene, (i, j) in enumerate(EDGES):
+            ops[:, i, j] = C[:, gene] - 1
+        return ArchGraph(ops >= 0, ops, OPS[1:])
+
+    def cost(
+        self, X: Any, num_classes: int = 10, resolution: int = 32, channels: int = 16, cells: int = 5
+    ) -> pd.DataFrame:
+        """Parameters and multiply-adds (convolutions and classifier) of the network of pruned cells.
+
+        The network: a 3x3 stem, three stages of ``cells`` cells with ``channels``, twice and four times as
+        many channels, a residual block that halves the resolution between stages, pooling, a linear layer.
+        """
+        C = self.canonical(X)
+        n1, n3 = ((C == OPS.index(op)).sum(axis=1) for op in ("nor_conv_1x1", "nor_conv_3x3"))
+        widths = channels * 2 ** np.arange(3)
+        areas = (resolution // 2 ** np.arange(3)) ** 2
+        weights = n1 + 9 * n3
+        params = cells * (weights * (widths**2).sum() + (n1 + n3) * 2 * widths.sum())
+        madds = cells * weights * (widths**2 * areas).sum()
+        stem = 27 * channels
+        residual = 9 * widths[:-1] * widths[1:] + 9 * widths[1:] ** 2 + widths[:-1] * widths[1:]
+        norms = 2 * channels + 4 * widths[1:].sum() + 2 * widths[-1]
+        head = widths[-1] * num_classes
+        return pd.DataFrame(
+            {
+                "params": params + stem + residual.sum() + norms + head + num_classes,
+                "madds": madds + stem * areas[0] + (residual * areas[1:]).sum() + head,
+            }
+        )
