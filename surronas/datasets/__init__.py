@@ -1,0 +1,67 @@
+"""Benchmark tables: architectures of a search space with measured targets. ``load_benchmark(name, dataset)``, ``list_benchmarks()``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from surronas.datasets.table import BenchmarkTable, TableInfo, Target
+from surronas.exceptions import InvalidInputError
+from surronas.registry import Registry
+
+__all__ = [
+    "BenchmarkTable",
+    "TableInfo",
+    "Target",
+    "list_benchmarks",
+    "load_benchmark",
+    "register_benchmark",
+]
+
+_benchmarks: Registry[Callable[[str | None], BenchmarkTable]] = Registry("benchmark", __name__)
+register_benchmark = _benchmarks.register
+list_benchmarks = _benchmarks.names
+
+
+def load_benchmark(name: str, dataset: str | None = None) -> BenchmarkTable:
+    """A benchmark table by name.
+
+    Parameters
+    ----------
+    name : str
+        One of ``list_benchmarks()``.
+    dataset : str, optional
+        For benchmarks of several data sets, the one whose targets to load.
+
+    Returns
+    -------
+    BenchmarkTable
+        The caller's own copy; a file is read once a process.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such benchmark or data set; the text offers the nearest known name.
+    DataNotFoundError
+        When a file of the benchmark is nowhere to be found; the text says where to put which file.
+    InvalidFileError
+        When a file is damaged.
+
+    Examples
+    --------
+    >>> table = load_benchmark("nasbench_graph", dataset="cora")
+    >>> len(table)
+    26206
+    >>> table.target("test_accuracy").unit
+    '%'
+    """
+    if dataset is not None and not isinstance(dataset, str):
+        raise InvalidInputError(
+            f"The 'dataset' parameter of load_benchmark must be a str or None. Got {dataset!r} instead."
+        )
+    return _load(name, dataset).copy()
+
+
+@lru_cache(maxsize=8)
+def _load(name: str, dataset: str | None) -> BenchmarkTable:
+    return _benchmarks.get(name)(dataset)
