@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from surronas.exceptions import InvalidInputError
 from surronas.spaces import SearchSpace, resolve_space
 from surronas.spaces.base import IntArray
 
@@ -18,7 +19,7 @@ FloatArray = NDArray[np.float64]
 Blocks = tuple[tuple[str, tuple[int, ...]], ...]
 
 
-class Encoder(TransformerMixin, BaseEstimator):
+class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Canonical genotypes (n, n_genes) -> float64 features (n, d).
 
     A subclass writes ``_names`` (the feature names, and with them d) and ``_encode``. What it needs to
@@ -55,7 +56,7 @@ class Encoder(TransformerMixin, BaseEstimator):
         InvalidInputError
             For a wrong gene count or a gene out of range.
         """
-        X = validate_data(self, X, dtype=None)
+        X = self._read(X, reset=True)
         self.space_ = resolve_space(self.space, X)
         C = self.space_.parse(X)
         self._fit(C)
@@ -65,7 +66,7 @@ class Encoder(TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> FloatArray:
         """(n, n_genes) int canonical genotypes -> (n, d) float64 features."""
         check_is_fitted(self, "space_")
-        X = validate_data(self, X, dtype=None, reset=False)
+        X = self._read(X, reset=False)
         return np.ascontiguousarray(self._encode(self.space_.parse(X)), dtype=np.float64)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
@@ -77,6 +78,17 @@ class Encoder(TransformerMixin, BaseEstimator):
     def blocks_(self) -> Blocks:
         check_is_fitted(self, "space_")
         return self._blocks()
+
+    def _read(self, X: Any, reset: bool) -> NDArray[Any]:
+        X = validate_data(self, X, dtype="numeric", reset=reset)
+        negative = np.argwhere(X < 0)
+        if len(negative):
+            row, gene = negative[0]
+            raise InvalidInputError(
+                f"Negative values in data: the 'X' parameter must hold genotypes. "
+                f"Got {X[row, gene]} in row {row}, gene {gene}."
+            )
+        return np.asarray(X)
 
     def _fit(self, C: IntArray) -> None:
         """Learn from the space (``self.space_``); most encoders need nothing."""
@@ -93,4 +105,5 @@ class Encoder(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = True
+        tags.input_tags.positive_only = True
         return tags

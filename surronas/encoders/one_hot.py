@@ -26,4 +26,4 @@ class OneHot(Encoder):
     def _encode(self, C: IntArray) -> NDArray[np.bool_]:
         genes = np.repeat(np.arange(self.space_.n_genes), self.space_.n_choices)
         choices = np.concatenate([np.arange(n) for n in self.space_.n_choices])
-        return (C[:, genes] == choices) & self.space_.active(C)[:, genes]
+        return np.asarray((C[:, genes] == choices) & self.space_.active(C)[:, genes])

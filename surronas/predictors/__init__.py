@@ -1,4 +1,4 @@
-"""Predictors: scikit-learn regressors with ``predict(X, return_std=False)``. ``get_predictor(name)``, ``list_predictors()``."""
+"""Predictors: regressors with ``predict(X, return_std=False)``. ``get_predictor(name)``, ``list_predictors()``."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ __all__ = ["FloatArray", "Predictor"]
 FloatArray = NDArray[np.float64]
 
 
-class Predictor(RegressorMixin, BaseEstimator):
+class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """A regressor on features with a standard deviation.
 
     A subclass writes ``_fit(X, y)`` on float64 features (n, d) and standardised targets (n,), and

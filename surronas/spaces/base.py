@@ -107,7 +107,7 @@ class SearchSpace:
 
     @classmethod
     def from_array(cls, X: Any) -> SearchSpace:
-        """The plain categorical space that a non-negative integer array spans: gene ``i`` has ``max(X[:, i]) + 1`` choices."""
+        """The plain categorical space an integer array spans: gene ``i`` has ``max(X[:, i]) + 1`` choices."""
         X = _as_integers(X)
         if X.ndim != 2 or 0 in X.shape:
             raise InvalidInputError(f"The 'archs' must be a non-empty (n, n_genes) integer array. Got shape {X.shape}.")
@@ -153,7 +153,7 @@ class SearchSpace:
         distinct = (active[:, parents] | (combos == 0)).all(axis=1)
         free = np.setdiff1d(np.arange(self.n_genes), parents)
         counts = np.where(active[:, free], self.n_choices[free], 1)[distinct]
-        return sum(prod(row) for row in counts.tolist())
+        return int(sum(prod(row) for row in counts.tolist()))
 
     def active(self, X: Any) -> NDArray[np.bool_]:
         """(n, n_genes) bool: which genes are expressed."""
@@ -450,20 +450,17 @@ def _grid(n_choices: IntArray) -> IntArray:
 
 
 def _as_integers(X: Any) -> IntArray:
-    X = np.asarray(X)
-    if X.dtype.kind == "O" and all(isinstance(v, (int, float, np.number)) for v in X.ravel()):
-        X = X.astype(np.float64)
-    if X.dtype.kind in "ub":
-        return X.astype(np.int64)
-    if X.dtype.kind == "f":
-        bad = np.argwhere(~np.isfinite(X) | (X != np.round(X)))
+    array: NDArray[Any] = np.asarray(X)
+    if array.dtype.kind == "O" and all(isinstance(v, (int, float, np.number)) for v in array.ravel()):
+        array = array.astype(np.float64)
+    if array.dtype.kind not in "biuf":
+        raise InvalidInputError(f"The 'archs' must be integers. Got an array of {array.dtype}.")
+    if array.dtype.kind == "f":
+        bad = np.argwhere(~np.isfinite(array) | (array != np.round(array)))
         if len(bad):
             where = tuple(int(i) for i in bad[0])
-            raise InvalidInputError(f"The 'archs' must be integers. Got {X[where]} in row {where[0]}.")
-        return X.astype(np.int64)
-    if X.dtype.kind != "i":
-        raise InvalidInputError(f"The 'archs' must be integers. Got an array of {X.dtype}.")
-    return X.astype(np.int64)
+            raise InvalidInputError(f"The 'archs' must be integers. Got {array[where]} in row {where[0]}.")
+    return array.astype(np.int64)
 
 
 def _from_assignments(text: str, genes: Iterable[Gene]) -> dict[str, Hashable]:

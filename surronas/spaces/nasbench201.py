@@ -53,7 +53,7 @@ class NASBench201(SearchSpace):
         if not isinstance(arch, str):
             raise InvalidInputError(f"an official string was expected, not a {type(arch).__name__}")
         if arch.lstrip().startswith("("):
-            return self.from_naslib([ast.literal_eval(arch)])[0].tolist()
+            return list(self.from_naslib([ast.literal_eval(arch)])[0].tolist())
         tokens = _TOKEN.findall(arch)
         rebuilt = "+".join("|" + "".join(f"{op}~{i}|" for op, i in tokens[a:b]) for a, b in ((0, 1), (1, 3), (3, 6)))
         if len(tokens) != 6 or rebuilt != arch.strip() or [int(i) for _, i in tokens] != [i for i, _ in EDGES]:
@@ -121,7 +121,7 @@ class NASBench201(SearchSpace):
         """All 15,625 genotypes; the row is the official index of NAS-Bench-201 and NATS-Bench."""
         X = super().enumerate()
         order = list(range(len(X)))
-        random.Random(88).shuffle(order)  # noqa: S311  the benchmark's authors numbered the cells by this shuffle
+        random.Random(88).shuffle(order)  # the benchmark's authors numbered the cells by this shuffle
         return X[order]
 
     def graph_of(self, C: IntArray) -> ArchGraph:
@@ -130,7 +130,7 @@ class NASBench201(SearchSpace):
             ops[:, i, j] = C[:, gene] - 1
         return ArchGraph(ops >= 0, ops, OPS[1:])
 
-    def cost(
+    def cost(  # type: ignore[override]
         self, X: Any, num_classes: int = 10, resolution: int = 32, channels: int = 16, cells: int = 5
     ) -> pd.DataFrame:
         """Parameters and multiply-adds (convolutions and classifier) of the network of pruned cells.

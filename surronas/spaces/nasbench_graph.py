@@ -33,7 +33,7 @@ LINKS = np.array(
     ]
 )
 # Leaves with the same input, whose operations may be exchanged.
-_TWIN_LEAVES = {0: (0, 1, 2, 3), 1: (1, 2), 2: (2, 3), 5: (1, 2, 3), 7: (2, 3)}
+_TWIN_LEAVES = {0: [0, 1, 2, 3], 1: [1, 2], 2: [2, 3], 5: [1, 2, 3], 7: [2, 3]}
 _TWO_CHAINS = 3
 
 
@@ -44,7 +44,7 @@ def _relabellings() -> tuple[IntArray, IntArray]:
         for perm in permutations(range(4)):  # new node k is old node perm[k]
             new_of_old = {0: 0, **{old + 1: new + 1 for new, old in enumerate(perm)}}
             relabelled = [new_of_old[link[old]] for old in perm]
-            match = np.flatnonzero((relabelled == LINKS).all(axis=1))
+            match = np.flatnonzero((np.array(relabelled) == LINKS).all(axis=1))
             if len(match):
                 place[code], order[code] = match[0], perm
                 break
@@ -92,7 +92,7 @@ class NASBenchGraph(SearchSpace):
         else:
             links, ops = arch
         if len(links) != 4 or len(ops) != 4 or any(not 0 <= link <= k for k, link in enumerate(links)):
-            raise InvalidInputError("four links, each to an earlier node (0 = the input), and four operations were expected")
+            raise InvalidInputError("four links, each to an earlier node (0 = input), and four operations are expected")
         for op in ops:
             if op not in OPS:
                 raise InvalidInputError(f"the operation {op!r} is none of {', '.join(OPS)}")
@@ -121,7 +121,7 @@ class NASBenchGraph(SearchSpace):
         ops = np.stack(np.meshgrid(*[np.arange(9)] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
         X = np.hstack([np.repeat(LINKS[:, 1:], len(ops), axis=0), np.tile(ops, (9, 1))])
         X = X[self.is_valid(X)]
-        return X[(self.prune(X) == X).all(axis=1)]
+        return np.asarray(X[(self.prune(X) == X).all(axis=1)])
 
     def graph_of(self, C: IntArray) -> ArchGraph:
         """Input, four operations, output; operations that feed no other feed the output."""
@@ -167,6 +167,6 @@ def _sort_twins(links: IntArray, ops: IntArray) -> IntArray:
     ops, place = ops.copy(), _place(links)
     for structure, leaves in _TWIN_LEAVES.items():
         rows = np.flatnonzero(place == structure)
-        ops[np.ix_(rows, leaves)] = np.sort(ops[np.ix_(rows, leaves)], axis=1)
+        ops[rows[:, None], leaves] = np.sort(ops[rows[:, None], leaves], axis=1)
     swap = (place == _TWO_CHAINS) & (ops[:, 0] * 9 + ops[:, 2] > ops[:, 1] * 9 + ops[:, 3])
     return np.where(swap[:, None], ops[:, [1, 0, 3, 2]], ops)

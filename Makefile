@@ -1,0 +1,52 @@
+# `make demo` and `make test` need Python 3.11 or newer, make, and the network for the first installation.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The wheels of PyTorch without CUDA save 3 GB. Where the index cannot be reached, pip takes what it finds elsewhere.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test format clean
+
+help:
+	@echo "make demo    the main job on embedded data, no download: demo/index.html"
+	@echo "make test    lint, types, import directions, tests"
+	@echo "make format  rewrite the sources as ruff likes them"
+	@echo "make clean   remove the virtual environment, caches and demo/"
+
+demo: $(VENV)/data.stamp
+	@$(BIN)/surronas demo --out demo
+	@echo "The page: file://$(CURDIR)/demo/index.html"
+
+test: $(VENV)/test.stamp
+	@echo "== ruff"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "== mypy"
+	@$(BIN)/mypy
+	@echo "== import-linter"
+	@$(BIN)/lint-imports
+	@echo "== pytest"
+	@$(BIN)/pytest -n 2
+
+format: $(VENV)/test.stamp
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+# One environment; a stamp says which extra it holds.
+$(VENV)/%.stamp: pyproject.toml constraints.txt | $(VENV)/torch.stamp
+	@echo "Installing surronas[$*] into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$*]"
+	@touch $@
+
+$(VENV)/torch.stamp:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed, not {v[0]}.{v[1]}: make PYTHON=python3.11 ...")'
+	@echo "Making $(VENV) with $$($(PYTHON) --version) and installing torch ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --quiet --no-deps --retries 0 --timeout 20 --extra-index-url $(TORCH_INDEX) -c constraints.txt torch
+	@touch $@
