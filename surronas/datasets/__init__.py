@@ -1,4 +1,7 @@
-"""Benchmark tables: architectures of a search space with measured targets. ``load_benchmark(name, dataset)``, ``list_benchmarks()``."""
+"""Benchmark tables: architectures of a search space with measured targets.
+
+``load_benchmark(name, dataset)``, ``list_benchmarks()``.
+"""
 
 from __future__ import annotations
 

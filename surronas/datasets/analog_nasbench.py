@@ -53,9 +53,10 @@ def load(dataset: str | None = None) -> BenchmarkTable:
 
 
 def _targets() -> list[Target]:
-    described = [Target(name, "%", True, "accuracy", f"CIFAR-10 test accuracy, {how}") for name, how in _ACCURACIES.items()]
+    measured = "CIFAR-10 test accuracy,"
+    described = [Target(name, "%", True, "accuracy", f"{measured} {how}") for name, how in _ACCURACIES.items()]
     for name, how in _DRIFTS.items():
-        described.append(Target(name, "%", True, "accuracy", f"CIFAR-10 test accuracy, {how}, mean of 25 simulations"))
+        described.append(Target(name, "%", True, "accuracy", f"{measured} {how}, mean of 25 simulations"))
         described.append(Target(f"{name}_std", "%", False, "spread", f"Standard deviation of {name}"))
     return described
 

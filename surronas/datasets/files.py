@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files as resources
 from pathlib import Path
@@ -179,7 +179,7 @@ def _hash_of(path: Path) -> str:
     return _hash(path, status.st_size, status.st_mtime_ns)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _hash(path: Path, size: int, modified: int) -> str:
     """Of a file as it is now: size and time of change are there so that a changed file is hashed again."""
     with path.open("rb") as stream:

@@ -20,7 +20,8 @@ def choose_dataset(benchmark: str, dataset: str | None, known: Sequence[str], de
     dataset = default if dataset is None else dataset
     if dataset is None:
         raise InvalidInputError(
-            f"The 'dataset' parameter of load_benchmark({benchmark!r}) must be one of {', '.join(known)}. Got None instead."
+            f"The 'dataset' parameter of load_benchmark({benchmark!r}) must be one of {', '.join(known)}. "
+            "Got None instead."
         )
     if dataset not in known:
         raise UnknownNameError.of(f"dataset of {benchmark}", dataset, known)

@@ -104,7 +104,8 @@ class BenchmarkTable:
             )
         if list(self.targets.columns) != list(self._described):
             raise InvalidInputError(
-                f"The 'described' targets must be the columns {list(self.targets.columns)}. Got {list(self._described)}."
+                f"The 'described' targets must be the columns {list(self.targets.columns)}. "
+                f"Got {list(self._described)}."
             )
 
     def __len__(self) -> int:
@@ -190,8 +191,8 @@ class BenchmarkTable:
         if not isinstance(n_train, (int, np.integer)) or isinstance(n_train, bool) or not 0 < n_train < len(rows):
             what = "different architectures" if unique else "rows"
             raise InvalidInputError(
-                f"The 'n_train' parameter of split must be an int from 1 to {len(rows) - 1}, so that of the {len(rows)} "
-                f"{what} at least one is left to test. Got {n_train!r} instead."
+                f"The 'n_train' parameter of split must be an int from 1 to {len(rows) - 1}, so that of the "
+                f"{len(rows)} {what} at least one is left to test. Got {n_train!r} instead."
             )
         drawn = check_random_state(random_state).permutation(rows)
         return drawn[:n_train], np.sort(drawn[n_train:])
