@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from surronas.exceptions import InvalidInputError, SurronasError
 from surronas.spaces.graph import ArchGraph
 
-__all__ = ["Gene", "IntArray", "RandomState", "SearchSpace"]
+__all__ = ["Gene", "IntArray", "RandomState", "SearchSpace", "as_integers"]
 
 IntArray = NDArray[np.int64]
 RandomState = int | np.random.RandomState | None
@@ -108,7 +108,7 @@ class SearchSpace:
     @classmethod
     def from_array(cls, X: Any) -> SearchSpace:
         """The plain categorical space an integer array spans: gene ``i`` has ``max(X[:, i]) + 1`` choices."""
-        X = _as_integers(X)
+        X = as_integers(X)
         if X.ndim != 2 or 0 in X.shape:
             raise InvalidInputError(f"The 'archs' must be a non-empty (n, n_genes) integer array. Got shape {X.shape}.")
         bad = np.argwhere((X < 0) | (X > 4095))
@@ -201,7 +201,7 @@ class SearchSpace:
                 archs = np.array([self._parse_row(i, a) for i, a in enumerate(archs)]).reshape(-1, self.n_genes)
         elif archs.ndim == 1 or archs.dtype.kind in "UST":
             archs = np.array([self._parse_row(i, a) for i, a in enumerate(archs)]).reshape(-1, self.n_genes)
-        return self._check_genotypes(_as_integers(archs))
+        return self._check_genotypes(as_integers(archs))
 
     def _parse_row(self, row: int, arch: Any) -> Sequence[int]:
         try:
@@ -212,7 +212,7 @@ class SearchSpace:
                     raise InvalidInputError(f"{self.n_genes} genes were expected, {len(arch)} came")
                 return [int(v) for v in arch]
             return self.parse_one(arch)
-        except (InvalidInputError, ValueError, TypeError, LookupError, AttributeError) as error:
+        except (InvalidInputError, ValueError, TypeError, LookupError, AttributeError, SyntaxError) as error:
             raise InvalidInputError(
                 f"The 'archs' must be architectures of the space {self.name!r}. Row {row} does not parse: {error}. "
                 f"Got {_short(arch)}."
@@ -244,7 +244,7 @@ class SearchSpace:
 
     def format(self, X: Any) -> list[str]:
         """The architectures in the space's customary notation; ``parse`` reads it back."""
-        X = self._check_genotypes(_as_integers(X))
+        X = self._check_genotypes(as_integers(X))
         active = self.active(X)
         return [
             " ".join(f"{g.name}={g.choices[code]}" for g, code, on in zip(self.genes, row, mask, strict=True) if on)
@@ -276,7 +276,7 @@ class SearchSpace:
 
     def canonical(self, X: Any) -> IntArray:
         """Set inactive genes to 0 and remove what cannot influence the output. Idempotent."""
-        X = self._check_genotypes(_as_integers(X))
+        X = self._check_genotypes(as_integers(X))
         return self.prune(np.where(self.active(X), X, 0))
 
     def prune(self, X: IntArray) -> IntArray:
@@ -449,7 +449,8 @@ def _grid(n_choices: IntArray) -> IntArray:
     return np.stack([axis.ravel() for axis in axes], axis=1)
 
 
-def _as_integers(X: Any) -> IntArray:
+def as_integers(X: Any) -> IntArray:
+    """X as int64; whole-valued floats and objects are fine, anything else names its row."""
     array: NDArray[Any] = np.asarray(X)
     if array.dtype.kind == "O" and all(isinstance(v, (int, float, np.number)) for v in array.ravel()):
         array = array.astype(np.float64)

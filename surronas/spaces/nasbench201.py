@@ -14,7 +14,7 @@ import pandas as pd
 
 from surronas.exceptions import InvalidInputError
 from surronas.spaces import register_space
-from surronas.spaces.base import Gene, IntArray, SearchSpace
+from surronas.spaces.base import Gene, IntArray, SearchSpace, as_integers
 from surronas.spaces.graph import ArchGraph
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -69,7 +69,7 @@ class NASBench201(SearchSpace):
 
     def from_naslib(self, tuples: Any) -> IntArray:
         """NASLib's op tuples, (n, 6) codes 0 skip, 1 none, 2 conv3x3, 3 conv1x1, 4 pool -> genotypes."""
-        codes = self._check_genotypes(np.asarray(tuples, dtype=np.int64).reshape(-1, 6))
+        codes = self._check_genotypes(as_integers(tuples))
         X = np.empty_like(codes)
         X[:, _TO_NASLIB_SLOT] = np.argsort(_TO_NASLIB_OP)[codes]
         return X
