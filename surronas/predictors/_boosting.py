@@ -67,7 +67,8 @@ class Boosting(Predictor):
             delayed(_train)({**params, "seed": int(seeds[k])}, X[fold != k], y[fold != k], self.n_rounds)
             for k in range(n_members)
         )
-        return self._scores(X)[fold, np.arange(len(y))]
+        held_out: FloatArray = self._scores(X)[fold, np.arange(len(y))]
+        return held_out
 
     def _scores(self, X: FloatArray) -> FloatArray:
         """Scores (n_members, n) of the rows of X (n, d)."""

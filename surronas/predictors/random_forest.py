@@ -19,7 +19,7 @@ class RandomForest(Forest):
 
     Parameters
     ----------
-    n_trees : int, default=300
+    n_trees : int, default=200
     max_features : float, int, str or None, default=0.5
         Features tried at a split, as in scikit-learn.
     min_samples_leaf : int or float, default=1
