@@ -62,6 +62,7 @@ def load_benchmark(name: str, dataset: str | None = None) -> BenchmarkTable:
         raise InvalidInputError(
             f"The 'dataset' parameter of load_benchmark must be a str or None. Got {dataset!r} instead."
         )
+    _benchmarks.get(name)  # before the cache, which would trip over a name that is no str
     return _load(name, dataset).copy()
 
 

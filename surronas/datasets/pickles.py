@@ -160,7 +160,9 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         found = self.records.get(f"{module}.{name}") or _MAKERS.get((module, name))
         if found is None:
-            raise InvalidFileError(f"The pickle names {module:.80}.{name:.80}, which is neither a container nor a number.")
+            raise InvalidFileError(
+                f"The pickle names {module:.80}.{name:.80}, which is neither a container nor a number."
+            )
         return found
 
     def persistent_load(self, pid: Any) -> Any:
