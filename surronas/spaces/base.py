@@ -291,6 +291,20 @@ class SearchSpace:
             return np.asarray(C @ radix)
         return np.array([row.tobytes().hex() for row in C.astype(np.int16)])
 
+    def isomorphs(self, C: Any) -> tuple[IntArray, IntArray]:
+        """All canonical genotypes isomorphic to each of n canonical ones.
+
+        A space whose canonical form does not yet make isomorphic architectures equal overrides it; what is
+        predicted is averaged over them, so that isomorphic architectures are predicted the same.
+
+        Returns
+        -------
+        members : (m, n_genes) int64, m >= n
+        rows : (m,) int64, ascending
+            The row of C each member belongs to.
+        """
+        return np.asarray(C), np.arange(len(C))
+
     # -- drawing -------------------------------------------------------------------------------
 
     def sample(self, n: int, random_state: RandomState = None, unique: bool = True) -> IntArray:
@@ -401,6 +415,11 @@ class SearchSpace:
         names = [f"{gene.name}={choice}" for gene in self.genes for choice in gene.choices]
         offsets = np.cumsum(np.r_[0, self.n_choices[:-1]])
         return ArchGraph.chain(C + offsets, self.active(C), names)
+
+    @property
+    def has_graph(self) -> bool:
+        """Whether the space draws its architectures as graphs; else they are chains of genes."""
+        return type(self).graph_of is not SearchSpace.graph_of
 
     @property
     def has_cost(self) -> bool:

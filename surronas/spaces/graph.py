@@ -24,11 +24,14 @@ class ArchGraph:
         -1 where there is none: at input and output, at absent nodes, at absent edges.
     op_names : tuple of str
         ``ops`` index into it.
+    identity : tuple of str
+        The operations that pass their input on unchanged.
     """
 
     adjacency: NDArray[np.bool_]
     ops: NDArray[np.int64]
     op_names: tuple[str, ...]
+    identity: tuple[str, ...] = ()
 
     @property
     def on(self) -> str:
@@ -77,4 +80,11 @@ class ArchGraph:
         adjacency[:, 1:-1, -1] = present & (ends == v - 1)
         ops = np.full((n, e + 2), -1, dtype=np.int64)
         ops[:, 1:-1] = np.where(present, self.ops[:, starts, ends], -1)
-        return ArchGraph(adjacency, ops, self.op_names)
+        return ArchGraph(adjacency, ops, self.op_names, self.identity)
+
+    def contracted(self) -> ArchGraph:
+        """The same graphs with every identity operation a bare wire (operation -1)."""
+        kept = [i for i, name in enumerate(self.op_names) if name not in self.identity]
+        code = np.full(len(self.op_names) + 1, -1, dtype=np.int64)
+        code[kept] = np.arange(len(kept))
+        return ArchGraph(self.adjacency, code[self.ops], tuple(self.op_names[i] for i in kept))

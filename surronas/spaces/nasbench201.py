@@ -103,19 +103,31 @@ class NASBench201(SearchSpace):
 
     @cached_property
     def _classes(self) -> IntArray:
-        """(15625,) class of each genotype by its rank: the terms of a node's sum are sorted, and a skip
-        connection passes on the sum it starts from."""
-        names = []
-        for row in SearchSpace.enumerate(self).tolist():
-            nodes = ["0"]
-            for first, last in ((0, 1), (1, 3), (3, 6)):
-                terms = []
-                for node, op in zip(nodes, row[first:last], strict=True):
-                    dead = op == 0 or node == "#"
-                    terms.append("#" if dead else node if op == 1 else f"({node})@{OPS[op]}")
-                nodes.append("+".join(sorted(terms)))
-            names.append(nodes[-1])
+        """(15625,) official class of each genotype by its rank."""
+        names = ["+".join(_output(row, keep_zeros=True)) for row in SearchSpace.enumerate(self).tolist()]
         return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+    def isomorphs(self, C: Any) -> tuple[IntArray, IntArray]:
+        group_of, members, starts = self._groups
+        group = group_of[self.parse(C) @ _RADIX]
+        counts = np.diff(starts)[group]
+        rows = np.repeat(np.arange(len(group)), counts)
+        within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return members[starts[group][rows] + within], rows
+
+    @cached_property
+    def _groups(self) -> tuple[IntArray, IntArray, IntArray]:
+        """The group of each canonical genotype by its rank, those genotypes by group, where each group starts.
+
+        A group computes one function: coarser than the official classes, which keep apart what differs
+        in a sum with nothing.
+        """
+        C = np.unique(self.prune(SearchSpace.enumerate(self)), axis=0)
+        names = ["+".join(_output(row, keep_zeros=False)) for row in C.tolist()]
+        _, group, counts = np.unique(names, return_inverse=True, return_counts=True)
+        group_of = np.full(5**6, -1, dtype=np.int64)
+        group_of[C @ _RADIX] = group
+        return group_of, C[np.argsort(group, kind="stable")], np.r_[0, np.cumsum(counts)]
 
     def enumerate(self) -> IntArray:
         """All 15,625 genotypes; the row is the official index of NAS-Bench-201 and NATS-Bench."""
@@ -128,7 +140,7 @@ class NASBench201(SearchSpace):
         ops = np.full((len(C), 4, 4), -1, dtype=np.int64)
         for gene, (i, j) in enumerate(EDGES):
             ops[:, i, j] = C[:, gene] - 1
-        return ArchGraph(ops >= 0, ops, OPS[1:])
+        return ArchGraph(ops >= 0, ops, OPS[1:], identity=("skip_connect",))
 
     def cost(  # type: ignore[override]
         self, X: Any, num_classes: int = 10, resolution: int = 32, channels: int = 16, cells: int = 5
@@ -155,3 +167,19 @@ class NASBench201(SearchSpace):
                 "madds": madds + stem * areas[0] + (residual * areas[1:]).sum() + head,
             }
         )
+
+
+def _output(row: list[int], keep_zeros: bool) -> tuple[str, ...]:
+    """The sorted terms of the output node's sum; a skip connection passes on the sum it starts from."""
+    nodes: list[tuple[str, ...]] = [("0",)]
+    for first, last in ((0, 1), (1, 3), (3, 6)):
+        terms: list[str] = []
+        for node, op in zip(nodes, row[first:last], strict=True):
+            if op == 0 or node in ((), ("#",)):
+                terms += ["#"] if keep_zeros else []
+            elif op == 1:
+                terms += ["+".join(node)] if keep_zeros else node
+            else:
+                terms.append(f"({'+'.join(node)})@{OPS[op]}")
+        nodes.append(tuple(sorted(terms)))
+    return nodes[-1]

@@ -130,7 +130,7 @@ class NASBenchGraph(SearchSpace):
         adjacency = np.zeros((n, 6, 6), dtype=bool)
         adjacency[np.arange(n)[:, None], links, np.arange(1, 5)] = True
         adjacency[:, 1:5, 5] = ~adjacency[:, 1:5, 1:5].any(axis=2)
-        return ArchGraph(adjacency, np.pad(C[:, 3:], ((0, 0), (1, 1)), constant_values=-1), OPS)
+        return ArchGraph(adjacency, np.pad(C[:, 3:], ((0, 0), (1, 1)), constant_values=-1), OPS, identity=("skip",))
 
 
 def _place(links: IntArray) -> IntArray:
