@@ -1,0 +1,161 @@
+"""Compare predictors on a benchmark table: the same draws for all, everything recorded, nothing lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from joblib.parallel import get_active_backend
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from surronas.benchmark.cell import COLUMNS, Method, Task, run_cell
+from surronas.benchmark.journal import Journal, write_atomically
+from surronas.benchmark.protocol import Protocol, get_protocol
+from surronas.benchmark.provenance import provenance_of
+from surronas.benchmark.report import Report
+from surronas.datasets.table import BenchmarkTable
+from surronas.exceptions import InvalidInputError
+
+__all__ = ["evaluate"]
+
+Key = tuple[str, int, int]
+_TEXT = ("predictor", "chosen", "warnings", "error")
+_WHOLE = ("n_train", "repeat", "seed", "n_test", "n_duplicates")
+
+
+def evaluate(
+    predictors: Sequence[str],
+    table: BenchmarkTable,
+    target: str = "val_accuracy",
+    n_train: Sequence[int] = (16, 32, 64, 128),
+    n_repeats: int = 10,
+    random_state: int = 0,
+    *,
+    test_target: str | None = None,
+    protocol: str | Protocol = "rest",
+    out: str | Path | None = None,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> Report:
+    """Measure predictors on a benchmark table.
+
+    Each cell (predictor, number of training architectures, repeat) is a fit and a prediction of all test
+    rows, on one thread, so that the numbers are the same for every ``n_jobs``. All predictors see the same
+    rows. A predictor that fails in a cell leaves the error's text there and the run goes on.
+
+    Parameters
+    ----------
+    predictors : sequence of str
+        ``"auto"``, a predictor (``"gp"``; it gets the encoder that suits it), or an encoder and a predictor
+        (``"one_hot:xgboost"``, ``"graph_features+one_hot:gp"``).
+    table : BenchmarkTable
+    target : str, default="val_accuracy"
+        Trained on.
+    n_train : sequence of int, default=(16, 32, 64, 128)
+    n_repeats : int, default=10
+        Independent draws of each size.
+    random_state : int, default=0
+    test_target : str, optional
+        Tested on; ``target`` by default.
+    protocol : {"rest", "canonical", "unique", "all"} or Protocol, default="rest"
+        Train on rows of the table and test on the rest of them; the same with canonical genotypes only, or
+        with one row an isomorphism class; or test on the whole table, training rows included.
+    out : path, optional
+        A folder for the journal, ``results.parquet`` and ``results.csv``. The same call on a folder with a
+        journal goes on where that one stopped and repeats the cells that failed; more predictors, sizes or
+        repeats may be asked for.
+    n_jobs : int, optional
+        Cells at a time; None takes it from ``joblib.parallel_config``, else 1.
+    progress : bool, default=False
+        Show a progress bar.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    InvalidInputError
+        For a bad argument, or a journal of another measurement.
+    UnknownNameError
+        For a target, predictor, encoder or protocol that does not exist.
+    """
+    protocol = get_protocol(protocol)
+    methods = {method.name: method for method in map(Method.parse, _some("predictors", predictors))}
+    random_state = _at_least(0, "random_state", random_state)
+    repeats = range(_at_least(1, "n_repeats", n_repeats))
+    task = Task.of(table, target, test_target or target, protocol, random_state)
+    sizes = [task.splitter.check(n) for n in dict.fromkeys(_some("n_train", n_train))]
+
+    started = time.perf_counter()
+    provenance = provenance_of(task.table, task.target, task.test_target, protocol, random_state)
+    journal = Journal(Path(out) / "journal.jsonl", provenance["measurement"]) if out is not None else None
+    cells = {_key(cell): cell for cell in (journal.cells if journal else ()) if cell["error"] is None}
+    wanted = [(name, n, repeat) for repeat, n, name in product(repeats, sizes, methods)]
+    missing = [key for key in wanted if key not in cells]
+    with _progress(len(wanted) - len(missing), len(wanted), progress) as advance:
+        for cell in _run(task, [(methods[name], n, repeat) for name, n, repeat in missing], n_jobs):
+            if journal:
+                journal.append(cell)
+            cells[_key(cell)] = cell
+            advance()
+
+    frame = _frame([cells[key] for key in product(methods, sizes, repeats)])
+    if out is not None:
+        write_atomically(Path(out) / "results.parquet", lambda path: frame.to_parquet(path, index=False))
+        write_atomically(Path(out) / "results.csv", lambda path: frame.to_csv(path, index=False))
+    provenance["protocol"] = protocol.describe(len(task.table), task.target.name, task.test_target.name)
+    provenance["run"]["seconds"] = round(time.perf_counter() - started, 1)
+    return Report(frame, task.target, task.test_target, protocol, provenance)
+
+
+def _run(task: Task, cells: Iterable[tuple[Method, int, int]], n_jobs: int | None) -> Iterator[dict[str, Any]]:
+    """The cells as they finish, wherever joblib's configuration runs them."""
+    streams = get_active_backend()[0].supports_return_generator
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered" if streams else "list")
+    yield from parallel(delayed(run_cell)(task, *cell) for cell in cells)
+
+
+@contextmanager
+def _progress(done: int, total: int, show: bool) -> Iterator[Callable[[], None]]:
+    columns = (
+        TextColumn("[progress.description]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, disable=not show) as bar:
+        cells = bar.add_task("fits", total=total, completed=done)
+        yield lambda: bar.advance(cells)
+
+
+def _frame(cells: list[dict[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(cells, columns=list(COLUMNS))
+    types = {column: "string" if column in _TEXT else "int64" if column in _WHOLE else "float64" for column in COLUMNS}
+    return frame.astype(types)
+
+
+def _key(cell: dict[str, Any]) -> Key:
+    return cell["predictor"], cell["n_train"], cell["repeat"]
+
+
+def _some(name: str, values: Any) -> list[Any]:
+    several: list[Any] = [values] if isinstance(values, (str, int)) else list(values)
+    if not several:
+        raise InvalidInputError(f"The '{name}' parameter of evaluate must name at least one. Got none.")
+    return several
+
+
+def _at_least(least: int, name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        kind = "a positive int" if least else "a non-negative int"
+        raise InvalidInputError(f"The '{name}' parameter of evaluate must be {kind}. Got {value!r} instead.")
+    return int(value)

@@ -1,0 +1,192 @@
+"""The command ``surronas``: ``bench`` compares predictors, ``list`` names the parts, ``demo`` shows the main job."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from surronas.exceptions import SurronasError
+
+if TYPE_CHECKING:
+    from surronas.benchmark.report import Report
+
+__all__ = ["main"]
+
+_STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand: what it does, its arguments, the function that runs it."""
+
+    name: str
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace, Console], None]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0, 2 for a bad request, 130 when interrupted.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        ``sys.argv[1:]`` by default.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    parser = argparse.ArgumentParser(prog="surronas", description="Surrogates for neural architecture search.")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(command.name, help=command.help, description=command.help)
+        command.arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    arguments = parser.parse_args(argv)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        arguments.run(arguments, Console(highlight=False))
+    except SurronasError as error:
+        errors.print(str(error), style="bold red", markup=False)
+        return 2
+    except KeyboardInterrupt:
+        again = f" `surronas {shlex.join(argv)}` goes on where it stopped." if hasattr(arguments, "resumable") else ""
+        errors.print(f"Interrupted.{again}", style="bold red", markup=False)
+        return 130
+    return 0
+
+
+def _bench_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(resumable=True)
+    parser.add_argument("table", metavar="TABLE", help="a benchmark table; `surronas list` names them")
+    parser.add_argument("--dataset", help="the table's data set, where it has several")
+    parser.add_argument("--target", default="val_accuracy", help="trained on (%(default)s)")
+    parser.add_argument("--test-target", help="tested on; the target by default")
+    parser.add_argument(
+        "--predictors",
+        type=_names,
+        default=["auto", "gp", "xgboost"],
+        metavar="A,B",
+        help="auto, predictors (gp), or encoders with predictors (one_hot:gp) (auto,gp,xgboost)",
+    )
+    parser.add_argument(
+        "--n-train",
+        type=_ints,
+        default=[16, 32, 64, 128],
+        metavar="N,M",
+        help="numbers of training architectures (16,32,64,128)",
+    )
+    parser.add_argument("--repeats", type=int, default=10, help="independent draws of each number (%(default)s)")
+    parser.add_argument("--protocol", default="rest", help="rest, canonical, unique or all (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    parser.add_argument("--jobs", type=int, default=-1, help="fits at a time; -1 is all cores (%(default)s)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="journal, results and report.html")
+
+
+def _bench(arguments: argparse.Namespace, console: Console) -> None:
+    from surronas.benchmark import evaluate
+    from surronas.datasets import load_benchmark
+
+    report = evaluate(
+        arguments.predictors,
+        load_benchmark(arguments.table, arguments.dataset),
+        arguments.target,
+        arguments.n_train,
+        arguments.repeats,
+        arguments.seed,
+        test_target=arguments.test_target,
+        protocol=arguments.protocol,
+        out=arguments.out,
+        n_jobs=arguments.jobs,
+        progress=True,
+    )
+    page = report.to_html(arguments.out / "report.html")
+    print_report(report, console)
+    console.print(f"Report: {page}\nResults: {arguments.out / 'results.parquet'}", soft_wrap=True)
+
+
+def print_report(report: Report, console: Console) -> None:
+    """The report's gist: headline, Kendall's tau by predictor and size, checks."""
+    console.print(f"\n{report.headline()}\n", style="bold", markup=False)
+    table = Table("predictor", caption="Kendall τ, mean ± standard error")
+    for size in report.sizes:
+        table.add_column(f"n = {size}", justify="right")
+    table.add_column("mean rank", justify="right")
+    cells = {(row["predictor"], row["n_train"]): row for row in report.summary().to_dict("records")}
+    for name, rank in report.ranking()["mean_rank"].items():
+        values = (cells[name, size] for size in report.sizes)
+        texts = (f"{v['mean']:.3f} ± {v['sem']:.3f}" if v["n"] else "–" for v in values)
+        table.add_row(str(name), *texts, f"{rank:.2f}")
+    console.print(table)
+    for finding in report.checks():
+        console.print(f"[{_STYLES[finding.severity]}]{finding.code}[/] {finding.title}: ", end="")
+        console.print(finding.detail, markup=False)
+
+
+def _list_arguments(parser: argparse.ArgumentParser) -> None:
+    """It takes none."""
+
+
+def _list(arguments: argparse.Namespace, console: Console) -> None:
+    from surronas.datasets import benchmark_loader, list_benchmarks
+    from surronas.encoders import get_encoder, list_encoders
+    from surronas.predictors import get_predictor, list_predictors
+    from surronas.spaces import get_space, list_spaces
+
+    kinds: dict[str, tuple[list[str], Callable[[str], object]]] = {
+        "search spaces": (list_spaces(), get_space),
+        "encoders": (list_encoders(), get_encoder),
+        "predictors": (list_predictors(), get_predictor),
+        "benchmark tables": (list_benchmarks(), benchmark_loader),
+    }
+    for kind, (names, get) in kinds.items():
+        table = Table("name", "what it is", title=kind, title_justify="left", title_style="bold", expand=True)
+        for name in names:
+            table.add_row(name, _first_sentence(get(name)))
+        console.print(table)
+
+
+def _first_sentence(part: object) -> str:
+    text = inspect.getdoc(part if inspect.isroutine(part) else type(part)) or ""
+    return " ".join(text.split("\n\n")[0].split())
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(resumable=True)
+    parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="(%(default)s)")
+    parser.add_argument("--jobs", type=int, default=-1, help="fits at a time; -1 is all cores (%(default)s)")
+
+
+def _demo(arguments: argparse.Namespace, console: Console) -> None:
+    from surronas.benchmark.demo import run_demo
+
+    demo = run_demo(arguments.out, n_jobs=arguments.jobs, progress=True)
+    console.print(f"\n{demo.headline()}\n", style="bold", markup=False)
+    console.print(demo.model.selection_.to_string(index=False), markup=False, soft_wrap=True)
+    print_report(demo.report, console)
+    console.print(f"Open {demo.page}", soft_wrap=True)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _ints(text: str) -> list[int]:
+    try:
+        return [int(part) for part in _names(text)]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers such as 16,32,64") from None
+
+
+COMMANDS = (
+    Command("bench", "Compare predictors on a benchmark table.", _bench_arguments, _bench),
+    Command("list", "List search spaces, encoders, predictors and benchmark tables.", _list_arguments, _list),
+    Command("demo", "Fit, predict and compare on embedded data; leaves a page.", _demo_arguments, _demo),
+)

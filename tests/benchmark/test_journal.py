@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from surronas.benchmark.journal import Journal, write_atomically
+from surronas.exceptions import InvalidFileError, InvalidInputError
+
+HEADER = {"table": "toy", "seed": 0}
+CELLS = [{"i": i, "tau": i / 3} for i in range(4)]
+
+
+def filled(path):
+    journal = Journal(path, HEADER)
+    for cell in CELLS:
+        journal.append(cell)
+    return path
+
+
+def test_reopening_gives_the_cells_back(tmp_path):
+    path = filled(tmp_path / "deep" / "journal.jsonl")
+    assert Journal(path, HEADER).cells == CELLS
+
+
+@given(cut=st.integers(0, 200))
+def test_any_torn_tail_loses_only_what_it_tore(tmp_path_factory, cut):
+    path = filled(tmp_path_factory.mktemp("journal") / "j.jsonl")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: min(cut, len(whole))])
+    n_lines = path.read_bytes().count(b"\n")
+    journal = Journal(path, HEADER)
+    assert journal.cells == CELLS[: max(0, n_lines - 1)]
+    for cell in CELLS[len(journal.cells) :]:
+        journal.append(cell)
+    assert path.read_bytes() == whole
+
+
+def test_a_damaged_middle_is_an_error(tmp_path):
+    path = filled(tmp_path / "j.jsonl")
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([*lines[:2], b"{torn", *lines[3:]]))
+    with pytest.raises(InvalidFileError, match="damaged in line 3"):
+        Journal(path, HEADER)
+    path.write_bytes(b"\n".join([*lines[:2], b"[1]", *lines[3:]]))
+    with pytest.raises(InvalidFileError, match="damaged in line 3"):
+        Journal(path, HEADER)
+
+
+def test_another_measurement_is_refused_by_what_differs(tmp_path):
+    path = filled(tmp_path / "j.jsonl")
+    before = path.read_bytes()
+    with pytest.raises(
+        InvalidInputError, match=r"belongs to another measurement, with seed = 0\. This one has seed = 1"
+    ):
+        Journal(path, {**HEADER, "seed": 1})
+    assert path.read_bytes() == before
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = write_atomically(tmp_path / "a.json", lambda p: p.write_text(json.dumps(1)))
+
+    def fail(partial):
+        partial.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, fail)
+    assert path.read_text() == "1"
+    assert list(tmp_path.iterdir()) == [path]
