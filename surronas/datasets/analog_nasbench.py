@@ -8,7 +8,7 @@ import pandas as pd
 from surronas.datasets import register_benchmark
 from surronas.datasets.files import data_file, find_file
 from surronas.datasets.pickles import load_pickle
-from surronas.datasets.sources import choose_dataset, info_of, rows_of
+from surronas.datasets.sources import choose_dataset, info_of
 from surronas.datasets.table import BenchmarkTable, Target
 from surronas.exceptions import InvalidFileError
 from surronas.spaces.nasbench201 import NASBench201
@@ -39,8 +39,7 @@ def load(dataset: str | None = None) -> BenchmarkTable:
     dataset = choose_dataset("analog_nasbench", dataset, ("cifar10",), default="cifar10")
     space = NASBench201()
     archs = space.enumerate()
-    cells, targets = _read()
-    targets = targets.iloc[np.argsort(rows_of(space.from_naslib(cells), archs, _FILE))].reset_index(drop=True)
+    targets = _read([tuple(row) for row in space.to_naslib(archs).tolist()])
     n_impossible = _drop_impossible(targets)
     notes = (
         "CIFAR-10 test accuracy, one training run each; the published training script evaluates on randomly "
@@ -61,18 +60,18 @@ def _targets() -> list[Target]:
     return described
 
 
-def _read() -> tuple[list[tuple[int, ...]], pd.DataFrame]:
-    """NASLib op tuples, and one row of targets each."""
+def _read(cells: list[tuple[int, ...]]) -> pd.DataFrame:
+    """The targets of the cells, which the file calls by NASLib's op tuples."""
+    content = load_pickle(find_file(_FILE), records=_RECORDS)
     try:
-        content = load_pickle(find_file(_FILE), records=_RECORDS)
-        states = [record.state for record in content.values()]
+        states = [content[cell].state for cell in cells]
         columns = {name: [state[name] for state in states] for name in _ACCURACIES}
         for name in _DRIFTS:
             drifts = [state[name].state for state in states]
             columns[name] = [drift["value"] for drift in drifts]
             columns[f"{name}_std"] = [drift["uncertainty"] for drift in drifts]
-        return list(content), pd.DataFrame(columns, dtype=np.float64)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return pd.DataFrame(columns, dtype=np.float64)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise InvalidFileError(f"{_FILE} is not laid out as analog-nasbench 0.1.3: {error!r}.") from error
 
 

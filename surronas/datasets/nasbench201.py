@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from surronas.datasets import register_benchmark
 from surronas.datasets.files import data_file, find_file
-from surronas.datasets.sources import choose_dataset, info_of, rows_of
+from surronas.datasets.sources import choose_dataset, info_of
 from surronas.datasets.table import BenchmarkTable, Target
 from surronas.exceptions import InvalidFileError
-from surronas.spaces.base import IntArray
 from surronas.spaces.nasbench201 import NASBench201
 
 _TEST, _VAL, _SHORT = (f"nasbench201/{name}.csv" for name in ("nats_bench", "val_accuracy_200ep", "accuracy_12ep"))
@@ -33,17 +30,14 @@ def load(dataset: str | None = None) -> BenchmarkTable:
     test, val, short = _DATASETS[dataset]
     space = NASBench201()
     archs = space.enumerate()
+    official = space.format(archs)
+    naslib = [str(tuple(row)) for row in space.to_naslib(archs).tolist()]
+    twelve = {"test_accuracy_12ep": f"{short}-test", "val_accuracy_12ep": f"{short}-val"}
     targets = pd.DataFrame(
         {
-            **_read(space, archs, _TEST, "ArchitectureString", {"test_accuracy": test}),
-            **_read(space, archs, _VAL, "arch", {"val_accuracy": val}),
-            **_read(
-                space,
-                archs,
-                _SHORT,
-                "cellstr",
-                {"test_accuracy_12ep": f"{short}-test", "val_accuracy_12ep": f"{short}-val"},
-            ),
+            **_read(_TEST, "ArchitectureString", official, {"test_accuracy": test}),
+            **_read(_VAL, "arch", naslib, {"val_accuracy": val}),
+            **_read(_SHORT, "cellstr", official, twelve),
         }
     )
     described = [
@@ -61,20 +55,15 @@ def load(dataset: str | None = None) -> BenchmarkTable:
     return BenchmarkTable("nasbench201", space, archs, targets, described, info, dataset)
 
 
-def _read(space: NASBench201, archs: IntArray, name: str, key: str, columns: dict[str, str]) -> dict[str, pd.Series]:
-    """The file's columns under our names, one row for each of ``archs``."""
+def _read(name: str, key: str, cells: list[str], columns: dict[str, str]) -> dict[str, NDArray[np.float64]]:
+    """The file's columns under our names, in the order of ``cells``, which its column ``key`` holds once each."""
+    path = find_file(name)
     try:
-        frame = pd.read_csv(find_file(name), usecols=[key, *columns.values()])
-        cells = frame[key].tolist()
-        read = _from_tuples(space, cells) if cells[0].startswith("(") else space.parse(cells)
-    except (KeyError, IndexError, AttributeError, ValueError) as error:
+        floats = dict.fromkeys(columns.values(), np.float64)
+        frame = pd.read_csv(path, usecols=[key, *floats], index_col=key, dtype=floats)
+    except ValueError as error:
         raise InvalidFileError(f"{name} is not laid out as expected: {error}") from error
-    if len(read) != len(archs):
-        raise InvalidFileError(f"{name} must have {len(archs)} architectures. Got {len(read)}.")
-    frame = frame.iloc[np.argsort(rows_of(read, archs, name))].reset_index(drop=True)
-    return {ours: frame[theirs] for ours, theirs in columns.items()}
-
-
-def _from_tuples(space: NASBench201, cells: Sequence[str]) -> IntArray:
-    """NASLib's tuples as strings; JSON reads all of them at once."""
-    return space.from_naslib(json.loads(f"[{','.join(cells)}]".replace("(", "[").replace(")", "]")))
+    if not frame.index.is_unique or set(frame.index) != set(cells):
+        raise InvalidFileError(f"{name} must have each of the {len(cells)} cells once. Got {len(frame)} rows.")
+    frame = frame.loc[cells]
+    return {ours: frame[theirs].to_numpy() for ours, theirs in columns.items()}

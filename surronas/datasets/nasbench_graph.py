@@ -23,25 +23,21 @@ def load(dataset: str | None = None) -> BenchmarkTable:
     dataset = choose_dataset("nasbench_graph", dataset, _DATASETS)
     name = f"nas_bench_graph/{dataset}.bench"
     space = NASBenchGraph()
+    content = load_pickle(find_file(name))
     archs = space.enumerate()
-    hashes, targets = _read(name)
-    rows = pd.Index(space.key(archs)).get_indexer(pd.Index(hashes))
-    if (rows < 0).any():
-        raise InvalidFileError(f"{name} has an architecture {hashes[np.argmin(rows)]} that is not of the space.")
-    by_hash = np.argsort(rows)
-    targets = targets.iloc[by_hash].reset_index(drop=True)
+    keys = space.key(archs)
+    try:
+        there = np.isin(keys, list(content))
+        records = [content[key] for key in keys[there].tolist()]
+        columns = {ours: [record[theirs] for record in records] for theirs, ours in _COLUMNS.items()}
+        targets = pd.DataFrame(columns, dtype=np.float64)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InvalidFileError(f"{name} is not laid out as nas-bench-graph 1.4.0: {error!r}.") from error
+    if len(targets) != len(content):
+        raise InvalidFileError(f"{name} has {len(content) - len(targets)} architectures that are not of the space.")
     targets[["val_accuracy", "test_accuracy"]] *= 100
     info = info_of([name], data_file(name).citation, _notes(dataset))
-    return BenchmarkTable("nasbench_graph", space, archs[rows[by_hash]], targets, _targets(dataset), info, dataset)
-
-
-def _read(name: str) -> tuple[list[int], pd.DataFrame]:
-    try:
-        content = load_pickle(find_file(name))
-        columns = {new: [record[old] for record in content.values()] for old, new in _COLUMNS.items()}
-        return list(content), pd.DataFrame(columns, dtype=np.float64)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InvalidFileError(f"{name} is not laid out as nas-bench-graph 1.4.0: {error!r}.") from error
+    return BenchmarkTable("nasbench_graph", space, archs[there], targets, _targets(dataset), info, dataset)
 
 
 def _targets(dataset: str) -> list[Target]:

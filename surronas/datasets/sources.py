@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-import pandas as pd
-
 from surronas.datasets.files import data_file
 from surronas.datasets.table import TableInfo
-from surronas.exceptions import InvalidFileError, InvalidInputError, UnknownNameError
-from surronas.spaces.base import IntArray
+from surronas.exceptions import InvalidInputError, UnknownNameError
 
-__all__ = ["choose_dataset", "info_of", "rows_of"]
+__all__ = ["choose_dataset", "info_of"]
 
 
 def choose_dataset(benchmark: str, dataset: str | None, known: Sequence[str], default: str | None = None) -> str:
@@ -38,12 +34,3 @@ def info_of(names: Sequence[str], citation: str, notes: str) -> TableInfo:
         checksum="; ".join(f"{file.name} sha256:{file.sha256}" for file in files),
         notes=notes,
     )
-
-
-def rows_of(archs: IntArray, among: IntArray, source: str) -> IntArray:
-    """(n,) the row of each architecture in ``among``. Every one must be there, and only once."""
-    index, wanted = (pd.MultiIndex.from_arrays(list(X.T)) for X in (among, archs))
-    rows = index.get_indexer(wanted)
-    if (rows < 0).any() or len(np.unique(rows)) != len(rows):
-        raise InvalidFileError(f"{source} has architectures twice, or ones that do not belong there.")
-    return np.asarray(rows, dtype=np.int64)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from scipy.stats import kendalltau, spearmanr
 
-from surronas.datasets import list_benchmarks, load_benchmark, nasbench201, sources
+from surronas.datasets import analog_nasbench, list_benchmarks, load_benchmark, nasbench201, nasbench_graph
 from surronas.datasets.files import find_file
 from surronas.exceptions import InvalidFileError, InvalidInputError, UnknownNameError
 from surronas.spaces import get_space
@@ -112,6 +112,13 @@ def test_analog_has_one_dataset():
         load_benchmark("analog_nasbench", "cifar100")
 
 
+@pytest.mark.parametrize("content", [[], {}, {(0,) * 6: 1}])
+def test_analog_of_another_layout_is_refused(content, monkeypatch):
+    monkeypatch.setattr(analog_nasbench, "load_pickle", lambda path, records: content)
+    with pytest.raises(InvalidFileError, match="not laid out as analog-nasbench"):
+        analog_nasbench.load()
+
+
 # -- nasbench_graph ----------------------------------------------------------------------------
 
 
@@ -158,6 +165,21 @@ def test_graph_dataset_must_be_named():
         load_benchmark("nasbench_graph", dataset="citeseeer")
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([1], "not laid out"),
+        ({1: {}}, "not laid out"),
+        ({1: 2.0}, "not laid out"),
+        ({88888: dict.fromkeys(("valid_perf", "perf", "latency", "para"), 0.5)}, "1 architectures that are not of"),
+    ],
+)
+def test_graph_file_of_another_layout_is_refused(content, text, monkeypatch):
+    monkeypatch.setattr(nasbench_graph, "load_pickle", lambda path: content)
+    with pytest.raises(InvalidFileError, match=text):
+        nasbench_graph.load("cora")
+
+
 # -- nasbench201 -------------------------------------------------------------------------------
 
 
@@ -180,7 +202,9 @@ def test_nasbench201_values_belong_to_their_architectures(dataset, test, short):
     check_table(table)
     assert len(table) == 15625
     assert not table.targets.isna().to_numpy().any()
-    np.testing.assert_array_equal(table.archs, get_space("nasbench201").enumerate())
+    raw = pd.read_csv(find_file("nasbench201/nats_bench.csv"))  # row = official index
+    np.testing.assert_array_equal(table.archs, table.space.parse(raw["ArchitectureString"]))
+    np.testing.assert_array_equal(table.targets["test_accuracy"], raw[f"{test}TestAccuracy200Epochs"])
     official = table.space.format(table.archs)
     tuples = [str(tuple(row)) for row in table.space.to_naslib(table.archs).tolist()]
     for target, keys, file, key, value in (
@@ -274,11 +298,3 @@ def test_a_loaded_table_is_the_callers_own():
     second = load_benchmark("nasbench_graph", "proteins")
     pd.testing.assert_frame_equal(second.targets, before[0])
     np.testing.assert_array_equal(second.archs, before[1])
-
-
-def test_rows_of_refuses_doubles_and_strangers():
-    among = np.array([[0, 1], [1, 0], [1, 1]])
-    assert sources.rows_of(among[::-1], among, "x").tolist() == [2, 1, 0]
-    for archs in ([[0, 1], [0, 1]], [[0, 0]]):
-        with pytest.raises(InvalidFileError, match="x has architectures"):
-            sources.rows_of(np.array(archs), among, "x")
