@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from surronas.datasets import register_benchmark
-from surronas.datasets.files import data_file, find_file
+from surronas.datasets.files import find_file
 from surronas.datasets.pickles import load_pickle
 from surronas.datasets.sources import choose_dataset, info_of
 from surronas.datasets.table import BenchmarkTable, Target
@@ -47,7 +47,7 @@ def load(dataset: str | None = None) -> BenchmarkTable:
         f"{n_impossible} impossible value(s) (more than {_MOST_GAINED:g} points above the network's own digital "
         "accuracy) set to missing."
     )
-    info = info_of([_FILE], data_file(_FILE).citation, notes)
+    info = info_of([_FILE], notes)
     return BenchmarkTable("analog_nasbench", space, archs, targets, _targets(), info, dataset)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from surronas.datasets import register_benchmark
-from surronas.datasets.files import data_file, find_file
+from surronas.datasets.files import find_file
 from surronas.datasets.sources import choose_dataset, info_of
 from surronas.datasets.table import BenchmarkTable, Target
 from surronas.exceptions import InvalidFileError
@@ -50,8 +50,7 @@ def load(dataset: str | None = None) -> BenchmarkTable:
         "Row = official index. Test accuracy is that of NATS-Bench's topology space; validation accuracy on "
         "CIFAR-10 comes from training on half of the training images."
     )
-    citations = "; ".join(dict.fromkeys(data_file(name).citation for name in (_TEST, _VAL, _SHORT)))
-    info = info_of([_TEST, _VAL, _SHORT], citations, notes)
+    info = info_of([_TEST, _VAL, _SHORT], notes)
     return BenchmarkTable("nasbench201", space, archs, targets, described, info, dataset)
 
 

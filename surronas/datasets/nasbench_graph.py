@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from surronas.datasets import register_benchmark
-from surronas.datasets.files import data_file, find_file
+from surronas.datasets.files import find_file
 from surronas.datasets.pickles import load_pickle
 from surronas.datasets.sources import choose_dataset, info_of
 from surronas.datasets.table import BenchmarkTable, Target
@@ -36,7 +36,7 @@ def load(dataset: str | None = None) -> BenchmarkTable:
     if len(targets) != len(content):
         raise InvalidFileError(f"{name} has {len(content) - len(targets)} architectures that are not of the space.")
     targets[["val_accuracy", "test_accuracy"]] *= 100
-    info = info_of([name], data_file(name).citation, _notes(dataset))
+    info = info_of([name], _notes(dataset))
     return BenchmarkTable("nasbench_graph", space, archs[there], targets, _targets(dataset), info, dataset)
 
 

@@ -24,13 +24,13 @@ def choose_dataset(benchmark: str, dataset: str | None, known: Sequence[str], de
     return dataset
 
 
-def info_of(names: Sequence[str], citation: str, notes: str) -> TableInfo:
+def info_of(names: Sequence[str], notes: str) -> TableInfo:
     """Provenance of a table made of the registered files of these names."""
     files = [data_file(name) for name in names]
     return TableInfo(
         source="; ".join(dict.fromkeys(file.source for file in files)),
         licence="; ".join(dict.fromkeys(f"{file.licence} ({file.source})" for file in files)),
-        citation=citation,
+        citation="; ".join(dict.fromkeys(file.citation for file in files)),
         checksum="; ".join(f"{file.name} sha256:{file.sha256}" for file in files),
         notes=notes,
     )
