@@ -30,7 +30,7 @@ class UnknownNameError(InvalidInputError, LookupError):
     @classmethod
     def of(cls, kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
         names = sorted(known)
-        near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.4) if isinstance(name, str) else []
         hint = f" Did you mean {near[0]!r}?" if near else ""
         return cls(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(names)}.")
 

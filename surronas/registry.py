@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import threading
+import warnings
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
-from surronas.exceptions import InvalidInputError, UnknownNameError
+from surronas.exceptions import InvalidInputError, SurronasWarning, UnknownNameError
 
 __all__ = ["Registry"]
 
@@ -36,6 +38,7 @@ class Registry(Generic[T]):
         self.package = package
         self._parts: dict[str, T] = {}
         self._loaded = False
+        self._lock = threading.RLock()
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator: register the part under ``name``. A second part of one name is refused."""
@@ -74,11 +77,32 @@ class Registry(Generic[T]):
         return next((name for name, registered in self._parts.items() if registered is part), None)
 
     def _load(self) -> None:
-        if self._loaded:
-            return
-        self._loaded = True
+        with self._lock:
+            if self._loaded:
+                return
+            self._loaded = True  # at once: a part may look up another one while it is imported
+            try:
+                self._load_built_in()
+                self._load_third_party()
+            except BaseException:
+                self._loaded = False
+                raise
+
+    def _load_built_in(self) -> None:
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self.package}.{module.name}")
+
+    def _load_third_party(self) -> None:
         for point in entry_points(group=f"surronas.{self.kind}s"):
-            self.register(point.name)(point.load())
+            try:
+                part = point.load()
+            except Exception as error:  # noqa: BLE001  a foreign package may fail in any way; the others still work
+                owner = point.dist.name if point.dist else "an unnamed distribution"
+                warnings.warn(
+                    f"The {self.kind} {point.name!r} of {owner} cannot be loaded from {point.value!r}: {error!r}.",
+                    SurronasWarning,
+                    stacklevel=4,
+                )
+            else:
+                self.register(point.name)(part)

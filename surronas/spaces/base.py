@@ -192,7 +192,7 @@ class SearchSpace:
         """
         if isinstance(archs, pd.DataFrame):
             archs = archs.to_dict("records")
-        if isinstance(archs, (str, bytes, Mapping)):
+        if isinstance(archs, (str, bytes, Mapping)) or not isinstance(archs, Iterable):
             raise InvalidInputError(f"The 'archs' must be a sequence of architectures. Got one {type(archs).__name__}.")
         if not isinstance(archs, np.ndarray):
             archs = list(archs)
@@ -342,9 +342,12 @@ class SearchSpace:
             kept = self._unique(np.concatenate([kept, everything[rng.permutation(len(everything))]]))
             if len(kept) >= n:
                 return kept[:n]
+            found = "the number of different architectures"
+        else:
+            found = "as many different architectures as were found"
         raise InvalidInputError(
-            f"The 'n' parameter of sample must be at most {len(kept)}, the number of different architectures "
-            f"of the space {self.name!r}. Got {n} instead."
+            f"The 'n' parameter of sample must be at most {len(kept)}, {found} of the space {self.name!r}. "
+            f"Got {n} instead."
         )
 
     def _unique(self, X: IntArray) -> IntArray:
@@ -470,7 +473,10 @@ def _grid(n_choices: IntArray) -> IntArray:
 
 def as_integers(X: Any) -> IntArray:
     """X as int64; whole-valued floats and objects are fine, anything else names its row."""
-    array: NDArray[Any] = np.asarray(X)
+    try:
+        array: NDArray[Any] = np.asarray(X)
+    except ValueError as error:
+        raise InvalidInputError(f"The 'archs' must be rows of one length. Got {_short(X)}.") from error
     if array.dtype.kind == "O" and all(isinstance(v, (int, float, np.number)) for v in array.ravel()):
         array = array.astype(np.float64)
     if array.dtype.kind not in "biuf":
