@@ -37,12 +37,12 @@ def registry(site):
     return __import__(BUILT_IN).dishes
 
 
-def install(site, name, value, module=""):
-    """A distribution ``pantry`` whose entry point ``name`` in the group of dishes is ``value``."""
+def install(site, name, value, module="", group="surronas.dishs"):
+    """A distribution ``pantry`` whose entry point ``name`` of the group is ``value``."""
     info = site / "pantry-1.0.dist-info"
     info.mkdir()
     info.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: pantry\nVersion: 1.0\n")
-    info.joinpath("entry_points.txt").write_text(f"[surronas.dishs]\n{name} = {value}\n")
+    info.joinpath("entry_points.txt").write_text(f"[{group}]\n{name} = {value}\n")
     site.joinpath("pantry.py").write_text(textwrap.dedent(module))
 
 
@@ -108,6 +108,14 @@ PARTS = {
     "predictor": ("surronas.predictors", "list_predictors", "get_predictor", "linear"),
     "benchmark": ("surronas.datasets", "list_benchmarks", "load_benchmark", "analog_nasbench"),
 }
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_the_group_of_every_kind(kind, site):
+    install(site, "theirs", "pantry:part", "part = object()", group=f"surronas.{kind}s")
+    fresh = Registry(kind, PARTS[kind][0])  # the built-in modules, imported before, have registered elsewhere
+    assert "theirs" in fresh.names()
+    assert fresh.get("theirs") is sys.modules["pantry"].part
 
 
 @pytest.mark.parametrize("kind", PARTS)

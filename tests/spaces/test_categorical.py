@@ -159,7 +159,10 @@ GOOD = {"depth": 1, "kernel1": 3, "attention": "none"}
         ([GOOD, GOOD | {"depth": 9}], ["Row 1", "'depth' must be one of (1, 2, 3), not 9"]),
         ([GOOD, GOOD | {"width": 9}], ["Row 1", "no gene 'width'"]),
         ([GOOD, {"depth": 1, "kernel1": 3}], ["Row 1", "'attention' is missing"]),
-        (["depth=1 kernel1=3 attention=none", "depth=one"], ["Row 1", "'depth' has no choice 'one'", "Got 'depth=one'"]),
+        (
+            ["depth=1 kernel1=3 attention=none", "depth=one"],
+            ["Row 1", "'depth' has no choice 'one'", "Got 'depth=one'"],
+        ),
         (["depth=1 kernel1=3 attention=none", "deep"], ["Row 1", "not of the form gene=choice"]),
         ([GOOD, None], ["Row 1", "NoneType", "Got None"]),
         ("depth=1 kernel1=3 attention=none", ["sequence of architectures", "one str"]),
@@ -208,7 +211,7 @@ def test_an_array_that_is_no_plain_space(archs, words):
 @pytest.mark.parametrize(
     ("genes", "words"),
     [
-        (lambda: [], "at least one gene"),
+        (list, "at least one gene"),
         (lambda: [Gene("a", ())], "'choices' of gene 'a' must be distinct and at least one"),
         (lambda: [Gene("a", (1, 1))], r"must be distinct .* Got \(1, 1\)"),
         (lambda: [Gene("a", (1,)), Gene("a", (1,))], "'a' appears twice"),

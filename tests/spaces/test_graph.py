@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import networkx as nx
 import numpy as np
 from hypothesis import given
@@ -69,7 +71,7 @@ def test_chain_is_a_path_through_the_present(present):
     for row, on in enumerate(present):
         path = [0, *(np.flatnonzero(on) + 1), len(on) + 1]
         edges = {tuple(edge) for edge in np.argwhere(graph.adjacency[row]).tolist()}
-        assert edges == set(zip(path[:-1], path[1:], strict=True))
+        assert edges == set(pairwise(path))
         assert graph.ops[row].tolist() == [-1, *np.where(on, ops[row], -1), -1]
 
 

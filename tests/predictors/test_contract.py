@@ -1,0 +1,22 @@
+"""Every registered predictor keeps scikit-learn's contract and the library's."""
+
+from __future__ import annotations
+
+import pytest
+
+from surronas.exceptions import UnknownNameError
+from surronas.predictors import get_predictor, list_predictors
+from surronas.testing import check_predictor
+
+# Fewer members than by default, so that some sixty fits a predictor take seconds.
+QUICK = {"extra_trees": {"n_trees": 30}, "random_forest": {"n_trees": 30}}
+
+
+@pytest.mark.parametrize("name", list_predictors())
+def test_contract(name):
+    check_predictor(get_predictor(name, **QUICK.get(name, {})))
+
+
+def test_unknown_name_offers_the_nearest():
+    with pytest.raises(UnknownNameError, match="Did you mean 'xgboost'?"):
+        get_predictor("xgbost")
