@@ -135,7 +135,7 @@ def _list_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(arguments: argparse.Namespace, console: Console) -> None:
-    from surronas.datasets import benchmark_loader, list_benchmarks
+    from surronas.datasets import _benchmarks, list_benchmarks
     from surronas.encoders import get_encoder, list_encoders
     from surronas.predictors import get_predictor, list_predictors
     from surronas.spaces import get_space, list_spaces
@@ -144,7 +144,7 @@ def _list(arguments: argparse.Namespace, console: Console) -> None:
         "search spaces": (list_spaces(), get_space),
         "encoders": (list_encoders(), get_encoder),
         "predictors": (list_predictors(), get_predictor),
-        "benchmark tables": (list_benchmarks(), benchmark_loader),
+        "benchmark tables": (list_benchmarks(), _benchmarks.get),
     }
     for kind, (names, get) in kinds.items():
         table = Table("name", "what it is", title=kind, title_justify="left", title_style="bold", expand=True)

@@ -18,7 +18,7 @@ from surronas.benchmark.scores import COVERAGE, SCORES, score
 from surronas.datasets.table import BenchmarkTable, Target
 from surronas.encoders import list_encoders
 from surronas.exceptions import InvalidInputError, UnknownNameError
-from surronas.predictors import list_predictors
+from surronas.predictors import Predictor, list_predictors
 
 __all__ = ["COLUMNS", "Method", "Task", "run_cell"]
 
@@ -34,20 +34,23 @@ _IS_SIZE = ("size", "compute")
 
 @dataclass(frozen=True)
 class Method:
-    """What is compared: ``"auto"``, ``"gp"`` or ``"one_hot:gp"``, as the arguments of ``fit_predictor``."""
+    """What is compared, under which name, as the arguments of ``fit_predictor``."""
 
     name: str
     encoder: str
-    predictor: str
+    predictor: str | Predictor
 
     @classmethod
-    def parse(cls, name: Any) -> Method:
-        """Read a method's name and see that its parts exist."""
-        if not isinstance(name, str):
+    def parse(cls, name: str, what: Any) -> Method:
+        """Read ``"auto"``, ``"gp"`` or ``"one_hot:gp"``, see that the parts exist; a predictor of one's own is taken."""
+        if isinstance(what, Predictor):
+            return cls(name, "auto", what)
+        if not isinstance(what, str):
             raise InvalidInputError(
-                f"The 'predictors' of evaluate must be names, such as 'gp' or 'one_hot:gp'. Got {name!r}."
+                "The 'predictors' of evaluate must be names, such as 'gp' or 'one_hot:gp', or a mapping of names to "
+                f"predictors. Got {what!r}."
             )
-        encoder, colon, predictor = name.rpartition(":")
+        encoder, colon, predictor = what.rpartition(":")
         encoder = encoder if colon else "auto"
         for kind, part, known in (
             ("predictor", predictor, list_predictors()),
@@ -137,7 +140,8 @@ def _measure(task: Task, method: Method, split: Split) -> dict[str, Any]:
 def chosen_by(surrogate: Any) -> str:
     """The candidates that a surrogate's selection chose, best first: ``"graph_features:gp + one_hot:xgboost"``."""
     selection = surrogate.selection_
-    return " + ".join(selection.loc[selection["chosen"], "candidate"].astype(str))
+    chosen = selection[selection["status"] == "chosen"]
+    return " + ".join(f"{encoder}:{predictor}" for encoder, predictor in chosen[["encoder", "predictor"]].to_numpy())
 
 
 def _size_tau(task: Task, split: Split) -> float:

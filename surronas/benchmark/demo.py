@@ -37,8 +37,8 @@ class Demo:
 
     def headline(self) -> str:
         return (
-            f"Fitted on {N_TRAIN} of {self.n_test + N_TRAIN:,} different architectures: Kendall τ {self.tau:.3f} on the "
-            f"others, and the 90 % intervals cover {100 * self.coverage:.1f} % of them."
+            f"Fitted on {N_TRAIN} of {self.n_test + N_TRAIN:,} different architectures: Kendall τ {self.tau:.3f} "
+            f"on the others, and the 90 % intervals cover {100 * self.coverage:.1f} % of them."
         )
 
 
@@ -65,9 +65,7 @@ def run_demo(out: str | Path, n_jobs: int | None = None, progress: bool = False)
     demo = Demo(model, tau, covered, len(test), report, page)
     shown = np.random.default_rng(0).choice(len(test), N_SHOWN, replace=False)
     label = f"{TARGET} ({table.target(TARGET).unit})"
-    picture = responsive(
-        lambda width: scatter(y[test][shown], mean[shown], low[shown], high[shown], label, width)
-    )
+    picture = responsive(lambda width: scatter(y[test][shown], mean[shown], low[shown], high[shown], label, width))
     report.to_html(page, [_fit_section(demo, picture), _selection_section(model)])
     return demo
 
@@ -77,7 +75,9 @@ def _fit_section(demo: Demo, picture: Markup) -> Section:
         f"{demo.headline()} Shown are {N_SHOWN} of those, drawn at random, with their intervals; "
         "orange ones miss the truth."
     )
-    return Section("One call: fit_predictor on 100 architectures", Markup('<p class="note">{}</p>{}').format(note, picture))
+    return Section(
+        "One call: fit_predictor on 100 architectures", Markup('<p class="note">{}</p>{}').format(note, picture)
+    )
 
 
 def _selection_section(model: Any) -> Section:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -22,6 +22,7 @@ from surronas.benchmark.provenance import provenance_of
 from surronas.benchmark.report import Report
 from surronas.datasets.table import BenchmarkTable
 from surronas.exceptions import InvalidInputError
+from surronas.predictors import Predictor
 
 __all__ = ["evaluate"]
 
@@ -31,7 +32,7 @@ _WHOLE = ("n_train", "repeat", "seed", "n_test", "n_duplicates")
 
 
 def evaluate(
-    predictors: Sequence[str],
+    predictors: Sequence[str] | Mapping[str, str | Predictor],
     table: BenchmarkTable,
     target: str = "val_accuracy",
     n_train: Sequence[int] = (16, 32, 64, 128),
@@ -52,9 +53,10 @@ def evaluate(
 
     Parameters
     ----------
-    predictors : sequence of str
+    predictors : sequence of str, or mapping of name to str or Predictor
         ``"auto"``, a predictor (``"gp"``; it gets the encoder that suits it), or an encoder and a predictor
-        (``"one_hot:xgboost"``, ``"graph_features+one_hot:gp"``).
+        (``"one_hot:xgboost"``, ``"graph_features+one_hot:gp"``). A mapping gives names of one's own, also to
+        unfitted predictors: ``{"mine": MyPredictor(depth=3)}``.
     table : BenchmarkTable
     target : str, default="val_accuracy"
         Trained on.
@@ -88,7 +90,8 @@ def evaluate(
         For a target, predictor, encoder or protocol that does not exist.
     """
     protocol = get_protocol(protocol)
-    methods = {method.name: method for method in map(Method.parse, _some("predictors", predictors))}
+    chosen = predictors if isinstance(predictors, Mapping) else {str(p): p for p in _some("predictors", predictors)}
+    methods = {name: Method.parse(name, chosen[name]) for name in _some("predictors", chosen)}
     random_state = _at_least(0, "random_state", random_state)
     repeats = range(_at_least(1, "n_repeats", n_repeats))
     task = Task.of(table, target, test_target or target, protocol, random_state)

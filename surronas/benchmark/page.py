@@ -208,12 +208,13 @@ def _metrics(report: Report) -> dict[str, Any]:
 
 
 def _choices(report: Report) -> list[tuple[str, str, list[int]]]:
-    """For each predictor and what it settled on: how often at each size."""
+    """For each predictor and each candidate that it chose, alone or in a blend: how often at each size."""
     cells = report.frame.dropna(subset="chosen")
+    cells = cells.assign(chosen=cells["chosen"].str.split(" + ", regex=False)).explode("chosen")
     counts = cells.groupby(["predictor", "chosen", "n_train"]).size().unstack(fill_value=0)
     counts = counts.reindex(columns=report.sizes, fill_value=0)
     order = {name: i for i, name in enumerate(report.predictors)}
-    rows = [(name, chosen, row.tolist()) for (name, chosen), row in counts.iterrows()]
+    rows = [(*key, values) for key, values in zip(counts.index, counts.to_numpy().tolist(), strict=True)]
     return sorted(rows, key=lambda row: (order[row[0]], -sum(row[2])))
 
 

@@ -64,7 +64,7 @@ def linear(low: float, high: float, start: float, end: float) -> Scale:
 
 def ticks(low: float, high: float, about: int = 6) -> list[float]:
     """Round numbers from at most ``low`` to at least ``high``."""
-    if not high > low:
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
         low, high = low - max(abs(low), 1.0) * 0.1, high + max(abs(high), 1.0) * 0.1
     raw = (high - low) / about
     power = 10.0 ** floor(log10(raw))

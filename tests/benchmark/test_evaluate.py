@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import json
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+
+from surronas.benchmark import evaluate, metrics
+from surronas.exceptions import InvalidInputError, UnknownNameError
+from surronas.predictors import get_predictor
+
+TIMES = ["fit_seconds", "predict_seconds"]
+
+
+def run(table, predictors=("linear", "mean"), **options):
+    return evaluate(predictors, table, **{"n_train": [10, 20], "n_repeats": 3, **options})
+
+
+def same(a, b):
+    pd.testing.assert_frame_equal(a.drop(columns=TIMES), b.drop(columns=TIMES))
+
+
+def test_one_row_a_cell_in_the_order_asked_for(table, fits):
+    frame = run(table).frame
+    cells = list(frame[["predictor", "n_train", "repeat"]].itertuples(index=False, name=None))
+    assert cells == [(p, n, r) for p in ("linear", "mean") for n in (10, 20) for r in range(3)]
+
+
+def test_all_predictors_see_the_same_rows(table, fits):
+    run(table)
+    by_predictor = [[fit for fit in fits.seen if fit.predictor == name] for name in ("linear", "mean")]
+    for a, b in zip(*by_predictor, strict=True):
+        np.testing.assert_array_equal(a.archs, b.archs)
+        assert a.seed == b.seed
+
+
+@pytest.mark.parametrize(("protocol", "train_counts"), [("rest", False), ("all", True)])
+def test_scores_are_those_of_the_rows_the_protocol_names(table, fits, protocol, train_counts):
+    frame = run(table, ["linear"], n_train=[20], n_repeats=1, test_target="test_accuracy", protocol=protocol).frame
+    (fit,) = fits.seen
+    rows = [table.archs.tolist().index(arch) for arch in fit.archs.tolist()]
+    np.testing.assert_array_equal(fit.y, table.targets["val_accuracy"].iloc[rows])
+    tested = table.targets["test_accuracy"].notna().to_numpy(copy=True)
+    if not train_counts:
+        tested[rows] = False
+    from surronas.benchmark.cell import fit_predictor
+
+    model = fit_predictor(
+        fit.archs, fit.y, space=table.space, predictor="linear", encoder="auto", random_state=0, n_jobs=1
+    )
+    tau = metrics.kendall_tau(table.targets["test_accuracy"][tested], model.predict(table.archs[tested]))
+    assert frame["kendall_tau"].item() == pytest.approx(tau)
+    assert frame["n_test"].item() == tested.sum()
+
+
+def test_duplicates_are_counted_by_isomorphism(table, fits):
+    frame = run(table, ["linear"]).frame
+    keys = table.space.key(table.archs).tolist()
+    for fit, row in zip(fits.seen, frame.sort_values(["repeat", "n_train"]).itertuples(), strict=True):
+        rows = [table.archs.tolist().index(arch) for arch in fit.archs.tolist()]
+        tested = set(np.flatnonzero(table.targets["val_accuracy"].notna())) - set(rows)
+        assert row.n_duplicates == sum(keys[i] in {keys[j] for j in rows} for i in tested)
+    assert (frame["n_duplicates"] > 0).any()
+    assert (run(table, ["linear"], protocol="unique").frame["n_duplicates"] == 0).all()
+
+
+@pytest.mark.parametrize(("target", "sign"), [("val_accuracy", 1), ("latency", 1), ("error", -1)])
+def test_the_parameter_count_is_turned_the_way_size_should_help(table, fits, target, sign):
+    frame = run(table, ["linear"], target=target, n_train=[10], n_repeats=1, protocol="all").frame
+    known = table.targets[target].notna()
+    params = table.space.cost(table.archs[known])["params"]
+    assert frame["size_tau"].item() == pytest.approx(metrics.kendall_tau(table.targets[target][known], sign * params))
+
+
+def test_names_are_taken_apart(table, fits):
+    run(table, ["auto", "linear", "one_hot:mean", "one_hot+graph:linear"], n_train=[10], n_repeats=1)
+    assert [(fit.encoder, fit.predictor) for fit in fits.seen] == [
+        ("auto", "auto"),
+        ("auto", "linear"),
+        ("one_hot", "mean"),
+        ("one_hot+graph", "linear"),
+    ]
+
+
+def test_what_was_chosen_is_recorded(table, fits):
+    assert set(run(table, ["linear"]).frame["chosen"]) == {"one_hot:linear + one_hot:mlp"}
+
+
+def test_a_mapping_names_predictors_of_ones_own(table, fits):
+    mine = get_predictor("linear")
+    frame = run(table, {"mine": mine, "its": "one_hot:mean"}, n_train=[10], n_repeats=1).frame
+    assert frame["predictor"].tolist() == ["mine", "its"]
+    assert [(fit.encoder, fit.predictor) for fit in fits.seen] == [("auto", mine), ("one_hot", "mean")]
+
+
+def test_a_failure_is_one_cells_result(table, fits):
+    report = run(table, ["linear", "gp"])
+    failed = report.frame[report.frame["predictor"] == "gp"]
+    assert (failed["error"] == "ValueError: not positive definite").all()
+    assert failed["kendall_tau"].isna().all()
+    assert report.frame[report.frame["predictor"] == "linear"]["error"].isna().all()
+    assert report.ranking().loc["gp", "n_missing"] == 6
+
+
+def test_a_constant_prediction_has_no_tau(table, fits):
+    frame = run(table, ["mean"]).frame
+    assert frame[["kendall_tau", "spearman", "pearson"]].isna().all(axis=None)
+    assert frame[["rmse", "error"]].notna().all().tolist() == [True, False]
+
+
+def test_results_are_written_and_read_back(table, fits, tmp_path):
+    frame = run(table, ["linear", "gp"], out=tmp_path).frame
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "results.parquet"), frame, check_dtype=False)
+    assert len(pd.read_csv(tmp_path / "results.csv")) == len(frame)
+
+
+@pytest.mark.parametrize("torn", [0, 1, 40])
+def test_an_interrupted_run_goes_on_where_it_stopped(table, fits, tmp_path, torn):
+    expected = run(table).frame
+    fits.seen.clear()
+    fits.stop_after = 7
+    with pytest.raises(KeyboardInterrupt):
+        run(table, out=tmp_path)
+    journal = tmp_path / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes()[: len(journal.read_bytes()) - torn])
+    assert not (tmp_path / "results.parquet").exists()
+
+    fits.seen.clear()
+    fits.stop_after = None
+    same(run(table, out=tmp_path).frame, expected)
+    assert len(fits.seen) == len(expected) - (7 if torn == 0 else 6)
+    fits.seen.clear()
+    same(run(table, out=tmp_path).frame, expected)
+    assert fits.seen == []
+
+
+def test_failed_cells_are_repeated(table, fits, tmp_path):
+    run(table, ["linear", "gp"], out=tmp_path)
+    fits.seen.clear()
+    run(table, ["linear", "gp"], out=tmp_path)
+    assert {fit.predictor for fit in fits.seen} == {"gp"}
+
+
+def test_a_journal_takes_more_repeats_but_no_other_measurement(table, fits, tmp_path):
+    run(table, ["linear"], out=tmp_path)
+    fits.seen.clear()
+    run(table, ["linear", "mean"], n_repeats=4, out=tmp_path)
+    assert len(fits.seen) == 10
+    for change in ({"target": "latency"}, {"random_state": 1}, {"protocol": "unique"}, {"test_target": "latency"}):
+        with pytest.raises(InvalidInputError, match="belongs to another measurement"):
+            run(table, ["linear"], out=tmp_path, **change)
+    other = table.copy()
+    other.targets.loc[100, "val_accuracy"] += 1e-9
+    with pytest.raises(InvalidInputError, match="content"):
+        run(other, ["linear"], out=tmp_path)
+
+
+def test_the_journal_is_plain_json(table, fits, tmp_path):
+    run(table, ["mean"], out=tmp_path)
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    for line in (tmp_path / "journal.jsonl").read_text().splitlines():
+        json.loads(line, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_the_numbers_do_not_depend_on_where_cells_run(table, backend):
+    expected = run(table, ["linear"], n_train=[16], n_repeats=2).frame
+    assert expected["error"].isna().all()
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        same(run(table, ["linear"], n_train=[16], n_repeats=2).frame, expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"predictors": ["xgbost"]}, UnknownNameError, "Unknown predictor 'xgbost'. Did you mean 'xgboost'"),
+        ({"predictors": ["onehot:gp"]}, UnknownNameError, "Unknown encoder 'onehot'. Did you mean 'one_hot'"),
+        ({"predictors": {}}, InvalidInputError, "must name at least one. Got none"),
+        ({"predictors": []}, InvalidInputError, "'predictors' parameter of evaluate must name at least one"),
+        ({"predictors": [3]}, InvalidInputError, "'predictors' of evaluate must be names.* Got 3"),
+        ({"target": "acc"}, UnknownNameError, "Unknown target 'acc'"),
+        ({"test_target": "tst_accuracy"}, UnknownNameError, "Did you mean 'test_accuracy'"),
+        ({"n_repeats": 0}, InvalidInputError, "'n_repeats' parameter of evaluate must be a positive int. Got 0"),
+        ({"random_state": None}, InvalidInputError, "'random_state' parameter .* non-negative int. Got None"),
+        ({"n_train": [16, -3]}, InvalidInputError, "'n_train' parameter of evaluate .* Got -3"),
+        ({"protocol": "al"}, UnknownNameError, "Unknown protocol 'al'"),
+    ],
+)
+def test_bad_arguments_are_named(table, fits, options, error, message):
+    with pytest.raises(error, match=message):
+        run(table, **options)
+    assert fits.seen == []

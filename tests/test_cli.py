@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from surronas import cli, datasets
+from surronas.datasets import BenchmarkTable, TableInfo, Target
+from surronas.spaces import get_space
+
+
+@pytest.fixture
+def table(monkeypatch):
+    space = get_space("nasbench201")
+    archs = space.enumerate()[:200]
+    y = space.cost(archs)["params"].to_numpy() ** 0.1 + 0.05 * np.random.default_rng(0).normal(size=200)
+    info = TableInfo("a test", "CC0", "Nobody (2024)", "none")
+    table = BenchmarkTable("tiny", space, archs, pd.DataFrame({"acc": y}), [Target("acc", "%", True, "accuracy")], info)
+    monkeypatch.setattr(datasets, "load_benchmark", lambda name, dataset=None: table)
+    return table
+
+
+def bench(out, *more):
+    options = ["--predictors", "one_hot:linear,one_hot:mean", "--n-train", "16,32", "--repeats", "2", "--jobs", "1"]
+    return cli.main(["bench", "tiny", "--target", "acc", *options, "--out", str(out), *more])
+
+
+def test_bench_leaves_results_and_a_page_and_prints_the_gist(table, tmp_path, capsys):
+    assert bench(tmp_path) == 0
+    frame = pd.read_parquet(tmp_path / "results.parquet")
+    assert len(frame) == 8
+    assert "one_hot:linear" in (tmp_path / "report.html").read_text()
+    printed = " ".join(capsys.readouterr().out.split())
+    tau = frame[(frame["predictor"] == "one_hot:linear") & (frame["n_train"] == 16)]["kendall_tau"].mean()
+    assert f"{tau:.3f} ±" in printed
+    assert "SNB007 Constant predictions: one_hot:mean, 4 of 4 cells." in printed
+
+
+def test_an_error_is_one_line_and_exit_code_2(table, tmp_path, capsys):
+    assert bench(tmp_path, "--protocol", "al") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("Unknown protocol 'al'. Did you mean 'all'?")
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupt_says_how_to_go_on(table, tmp_path, capsys, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("surronas.benchmark.cell.fit_predictor", interrupt)
+        assert bench(tmp_path) == 130
+    error = capsys.readouterr().err
+    assert error.startswith("Interrupted. `surronas bench tiny --target acc --predictors one_hot:linear,one_hot:mean ")
+    assert error.endswith(f" --out {tmp_path}` goes on where it stopped.\n")
+    assert bench(tmp_path) == 0
+
+
+@pytest.mark.parametrize("argv", [[], ["bench"], ["bench", "t", "--out", "x", "--n-train", "16,many"], ["nonsense"]])
+def test_bad_usage_exits_with_2(argv, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(argv)
+    assert stop.value.code == 2
+    assert "usage: surronas" in capsys.readouterr().err
+
+
+def test_list_names_every_part(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert cli.main(["list"]) == 0
+    printed = capsys.readouterr().out
+    for name in ("nasbench201", "nasbench_graph", "one_hot", "graph_features", "linear", "gp", "analog_nasbench"):
+        assert f" {name} " in printed
