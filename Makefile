@@ -41,7 +41,7 @@ clean:
 # One environment; a stamp says which extra it holds.
 $(VENV)/%.stamp: pyproject.toml constraints.txt | $(VENV)/torch.stamp
 	@echo "Installing surronas[$*] into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$*]"
+	@$(BIN)/python -m pip install --quiet --quiet -c constraints.txt -e ".[$*]"
 	@touch $@
 
 $(VENV)/torch.stamp:

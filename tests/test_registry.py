@@ -17,9 +17,8 @@ BUILT_IN = "surronas_registry_built_in"
 def site(tmp_path, monkeypatch):
     """A directory on sys.path for packages and distributions, forgotten afterwards."""
     monkeypatch.syspath_prepend(tmp_path)
-    known = set(sys.modules)
     yield tmp_path
-    for name in set(sys.modules) - known:
+    for name in [name for name in sys.modules if name.partition(".")[0] in (BUILT_IN, "pantry")]:
         del sys.modules[name]
 
 

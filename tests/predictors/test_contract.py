@@ -9,7 +9,16 @@ from surronas.predictors import get_predictor, list_predictors
 from surronas.testing import check_predictor
 
 # Fewer members than by default, so that some sixty fits a predictor take seconds.
-QUICK = {"extra_trees": {"n_trees": 30}, "random_forest": {"n_trees": 30}}
+QUICK = {
+    "cart": {"n_trees": 30},
+    "extra_trees": {"n_trees": 30},
+    "gnn": {"n_members": 2, "steps": 80},
+    "mlp": {"n_members": 2, "steps": 80},
+    "random_forest": {"n_trees": 30},
+    "rbf_ensemble": {"n_members": 30},
+    "xgboost": {"n_members": 2, "n_rounds": 40},
+    "xgboost_rank": {"n_members": 2, "n_rounds": 40},
+}
 
 
 @pytest.mark.parametrize("name", list_predictors())
