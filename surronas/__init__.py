@@ -1,0 +1,76 @@
+"""surronas: fit the best surrogate for any architecture search space, know how far to trust it, plug it into a search."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Where each public name lives; imported on first use, so that ``import surronas`` stays quick.
+_HOMES = {
+    "AdaptiveSwitching": "surronas.selection",
+    "BenchmarkTable": "surronas.datasets",
+    "Gene": "surronas.spaces",
+    "Report": "surronas.benchmark",
+    "SearchSpace": "surronas.spaces",
+    "Surrogate": "surronas.surrogate",
+    "SurronasError": "surronas.exceptions",
+    "SurronasWarning": "surronas.exceptions",
+    "evaluate": "surronas.benchmark",
+    "fit_predictor": "surronas.api",
+    "get_encoder": "surronas.encoders",
+    "get_predictor": "surronas.predictors",
+    "get_space": "surronas.spaces",
+    "list_benchmarks": "surronas.datasets",
+    "list_encoders": "surronas.encoders",
+    "list_predictors": "surronas.predictors",
+    "list_spaces": "surronas.spaces",
+    "load_benchmark": "surronas.datasets",
+    "load_predictor": "surronas.surrogate",
+    "metrics": "surronas.benchmark",
+}
+
+__all__ = [  # noqa: RUF022  kept equal to _HOMES by a test
+    "AdaptiveSwitching",
+    "BenchmarkTable",
+    "Gene",
+    "Report",
+    "SearchSpace",
+    "Surrogate",
+    "SurronasError",
+    "SurronasWarning",
+    "evaluate",
+    "fit_predictor",
+    "get_encoder",
+    "get_predictor",
+    "get_space",
+    "list_benchmarks",
+    "list_encoders",
+    "list_predictors",
+    "list_spaces",
+    "load_benchmark",
+    "load_predictor",
+    "metrics",
+]
+
+if TYPE_CHECKING:
+    from surronas.api import fit_predictor
+    from surronas.benchmark import Report, evaluate, metrics
+    from surronas.datasets import BenchmarkTable, list_benchmarks, load_benchmark
+    from surronas.encoders import get_encoder, list_encoders
+    from surronas.exceptions import SurronasError, SurronasWarning
+    from surronas.predictors import get_predictor, list_predictors
+    from surronas.selection import AdaptiveSwitching
+    from surronas.spaces import Gene, SearchSpace, get_space, list_spaces
+    from surronas.surrogate import Surrogate, load_predictor
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'surronas' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -7,11 +7,19 @@ from typing import Any
 from surronas.predictors.base import Predictor
 from surronas.registry import Registry
 
-__all__ = ["Predictor", "get_predictor", "list_predictors", "register_predictor"]
+__all__ = [
+    "Predictor",
+    "get_predictor",
+    "list_predictors",
+    "predictor_class",
+    "predictor_name",
+    "register_predictor",
+]
 
 _predictors: Registry[type[Predictor]] = Registry("predictor", __name__)
 register_predictor = _predictors.register
 list_predictors = _predictors.names
+predictor_class = _predictors.get
 
 
 def get_predictor(name: str, **params: Any) -> Predictor:
@@ -23,3 +31,8 @@ def get_predictor(name: str, **params: Any) -> Predictor:
     Mean()
     """
     return _predictors.get(name)(**params)
+
+
+def predictor_name(predictor: Predictor) -> str:
+    """The name a predictor's class is registered under, else the class's own."""
+    return _predictors.name_of(type(predictor)) or type(predictor).__name__

@@ -285,11 +285,14 @@ class SearchSpace:
 
     def key(self, X: Any) -> NDArray[Any]:
         """(n,) array, equal for isomorphic architectures and only for them."""
-        C = self.canonical(X)
+        return self.rank(self.canonical(X))
+
+    def rank(self, X: IntArray) -> NDArray[Any]:
+        """(n,) array, equal for equal genotypes and only for them."""
         if prod(self.n_choices.tolist()) < 2**62:
             radix = np.cumprod(np.r_[1, self.n_choices[::-1]])[:-1][::-1]
-            return np.asarray(C @ radix)
-        return np.array([row.tobytes().hex() for row in C.astype(np.int16)])
+            return np.asarray(X @ radix)
+        return np.array([row.tobytes().hex() for row in X.astype(np.int16)])
 
     def isomorphs(self, C: Any) -> tuple[IntArray, IntArray]:
         """All canonical genotypes isomorphic to each of n canonical ones.

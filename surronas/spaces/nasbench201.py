@@ -6,7 +6,7 @@ import ast
 import random
 import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,6 @@ NASLIB_OPS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_
 
 _TO_NASLIB_SLOT = [EDGES.index(edge) for edge in NASLIB_EDGES]
 _TO_NASLIB_OP = np.array([NASLIB_OPS.index(op) for op in OPS])
-_RADIX = 5 ** np.arange(5, -1, -1)
 _TOKEN = re.compile(r"([a-z0-9_]+)~(\d)")
 
 
@@ -99,35 +98,15 @@ class NASBench201(SearchSpace):
         The official classes tell cells apart that feed a constant through different operations (a
         convolution of zeros), so 85 of the 9,445 canonical forms belong to more than one class.
         """
-        return np.asarray(self._classes[self.parse(X) @ _RADIX])
-
-    @cached_property
-    def _classes(self) -> IntArray:
-        """(15625,) official class of each genotype by its rank."""
-        names = ["+".join(_output(row, keep_zeros=True)) for row in SearchSpace.enumerate(self).tolist()]
-        return np.unique(names, return_inverse=True)[1].astype(np.int64)
+        return np.asarray(_official_classes()[self.rank(self.parse(X))])
 
     def isomorphs(self, C: Any) -> tuple[IntArray, IntArray]:
-        group_of, members, starts = self._groups
-        group = group_of[self.parse(C) @ _RADIX]
+        group_of, members, starts = _functions()
+        group = group_of[self.rank(self.parse(C))]
         counts = np.diff(starts)[group]
         rows = np.repeat(np.arange(len(group)), counts)
         within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
         return members[starts[group][rows] + within], rows
-
-    @cached_property
-    def _groups(self) -> tuple[IntArray, IntArray, IntArray]:
-        """The group of each canonical genotype by its rank, those genotypes by group, where each group starts.
-
-        A group computes one function: coarser than the official classes, which keep apart what differs
-        in a sum with nothing.
-        """
-        C = np.unique(self.prune(SearchSpace.enumerate(self)), axis=0)
-        names = ["+".join(_output(row, keep_zeros=False)) for row in C.tolist()]
-        _, group, counts = np.unique(names, return_inverse=True, return_counts=True)
-        group_of = np.full(5**6, -1, dtype=np.int64)
-        group_of[C @ _RADIX] = group
-        return group_of, C[np.argsort(group, kind="stable")], np.r_[0, np.cumsum(counts)]
 
     def enumerate(self) -> IntArray:
         """All 15,625 genotypes; the row is the official index of NAS-Bench-201 and NATS-Bench."""
@@ -167,6 +146,28 @@ class NASBench201(SearchSpace):
                 "madds": madds + stem * areas[0] + (residual * areas[1:]).sum() + head,
             }
         )
+
+
+@cache
+def _official_classes() -> IntArray:
+    """(15625,) official class of each genotype by its rank."""
+    names = ["+".join(_output(row, keep_zeros=True)) for row in SearchSpace.enumerate(NASBench201()).tolist()]
+    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+
+@cache
+def _functions() -> tuple[IntArray, IntArray, IntArray]:
+    """Which function each canonical genotype computes by its rank, those genotypes by function, where each starts.
+
+    Coarser than the official classes, which keep apart what differs in a sum with nothing.
+    """
+    space = NASBench201()
+    C = np.unique(space.prune(SearchSpace.enumerate(space)), axis=0)
+    names = ["+".join(_output(row, keep_zeros=False)) for row in C.tolist()]
+    _, function, counts = np.unique(names, return_inverse=True, return_counts=True)
+    function_of = np.full(len(OPS) ** space.n_genes, -1, dtype=np.int64)
+    function_of[space.rank(C)] = function
+    return function_of, C[np.argsort(function, kind="stable")], np.r_[0, np.cumsum(counts)]
 
 
 def _output(row: list[int], keep_zeros: bool) -> tuple[str, ...]:

@@ -1,0 +1,91 @@
+"""Files that are whole or absent: atomic writes, and zip archives of checked parts."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from surronas.exceptions import InvalidFileError
+
+__all__ = ["read_archive", "write_archive", "write_atomic"]
+
+_MANIFEST = "manifest.json"
+_LARGEST = 2**30
+
+
+def write_atomic(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, whenever the writer is killed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_archive(
+    path: str | os.PathLike[str], kind: str, version: int, manifest: Mapping[str, Any], parts: Mapping[str, bytes]
+) -> None:
+    """Write a zip of a JSON manifest and parts whose sha256 it lists."""
+    head = {
+        "kind": kind,
+        "version": version,
+        **manifest,
+        "parts": {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()},
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(_MANIFEST, json.dumps(head, indent=1, allow_nan=False))
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    write_atomic(path, buffer.getvalue())
+
+
+def read_archive(path: str | os.PathLike[str], kind: str, version: int) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The manifest and the parts of an archive; nothing is unpacked to disk.
+
+    Raises
+    ------
+    InvalidFileError
+        When it is no archive of that kind, is of a newer version, damaged, or larger than 1 GiB unpacked.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InvalidFileError(f"There is no file {str(path)!r}.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+            if size > _LARGEST:
+                raise InvalidFileError(f"{str(path)!r} would unpack to {size:,} bytes, more than {_LARGEST:,}.")
+            head = json.loads(archive.read(_MANIFEST))
+            if not isinstance(head, dict) or head.get("kind") != kind:
+                raise InvalidFileError(f"{str(path)!r} is not a {kind}.")
+            if not isinstance(head.get("version"), int) or head["version"] > version:
+                raise InvalidFileError(
+                    f"{str(path)!r} has format version {head.get('version')!r}; this library reads up to {version}."
+                )
+            parts = {name: archive.read(name) for name in head["parts"]}
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError, NotImplementedError) as error:
+        if isinstance(error, InvalidFileError):
+            raise
+        raise InvalidFileError(f"{str(path)!r} is not a whole {kind}: {error}.") from error
+    for name, content in parts.items():
+        if hashlib.sha256(content).hexdigest() != head["parts"][name]:
+            raise InvalidFileError(f"{str(path)!r} is damaged: the part {name!r} does not have its checksum.")
+    return head, parts

@@ -1,0 +1,84 @@
+"""Rules that turn out-of-fold predictions into a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import nnls
+from scipy.stats import kendalltau
+
+from surronas.predictors.base import FloatArray
+
+__all__ = ["RULES", "OutOfFold", "ensemble_rule", "nat_rule"]
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What one candidate predicted for rows it was not fitted on.
+
+    Attributes
+    ----------
+    mean, std : (n,) float64
+        NaN in the folds the candidate was not tried on.
+    taus : (n_folds,) float64
+        Kendall's tau in each fold, signed; NaN where it is undefined (a constant prediction).
+    """
+
+    mean: FloatArray
+    std: FloatArray
+    taus: FloatArray
+
+    @property
+    def usable(self) -> bool:
+        """Whether it ranked every fold: a candidate with an undefined tau is never chosen."""
+        return bool(np.isfinite(self.mean).all() and np.isfinite(self.taus).all())
+
+
+def tau(z: FloatArray, mean: FloatArray) -> float:
+    """Kendall's tau-b, NaN where either side is constant or not finite."""
+    if not np.isfinite(mean).all() or np.ptp(mean) == 0 or np.ptp(z) == 0:
+        return float("nan")
+    return float(kendalltau(z, mean).statistic)
+
+
+def nat_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, float]:
+    """The single candidate of greatest mean tau - std tau over the folds.
+
+    References
+    ----------
+    Lu et al. (2020), NSGANetV2, ECCV, arXiv:2007.10396, adaptive switching.
+    """
+    usable = {name: oof for name, oof in tried.items() if oof.usable}
+    scores = {name: oof.taus.mean() - oof.taus.std() for name, oof in usable.items()}
+    return {max(scores, key=lambda name: scores[name]): 1.0} if scores else {}
+
+
+def ensemble_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, float]:
+    """Non-negative weights that fit the out-of-fold predictions to the targets, shrunk towards equal ones.
+
+    Ridge-penalised non-negative least squares. The penalty is worth ten rows, so that few labels give the
+    plain average, which no noise can mislead, and many labels give the best blend.
+
+    References
+    ----------
+    Breiman (1996), Stacked regressions.
+    """
+    names = [name for name, oof in tried.items() if oof.usable]
+    if not names:
+        return {}
+    equal = np.full(len(names), 1 / len(names))
+    predicted = np.stack([tried[name].mean for name in names], axis=1)
+    root = np.sqrt(_PENALTY_ROWS)
+    weights, _ = nnls(np.vstack([predicted, root * np.eye(len(names))]), np.concatenate([z, root * equal]))
+    weights = weights if weights.sum() > 0 else equal
+    weights = np.where(weights >= _LEAST_SHARE * weights.sum(), weights, 0)
+    return {name: float(w / weights.sum()) for name, w in zip(names, weights, strict=True) if w > 0}
+
+
+Rule = Callable[[FloatArray, Mapping[str, OutOfFold]], dict[str, float]]
+RULES: dict[str, Rule] = {"ensemble": ensemble_rule, "nat": nat_rule}
+
+_PENALTY_ROWS = 10.0
+_LEAST_SHARE = 0.02

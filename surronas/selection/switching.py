@@ -1,0 +1,290 @@
+"""Adaptive switching: cross-validate candidates, drop the weak early, keep the best blend."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from surronas.encoders.base import Encoder
+from surronas.exceptions import FitError, InvalidInputError, SurronasWarning
+from surronas.predictors import Predictor
+from surronas.predictors.base import FloatArray
+from surronas.predictors.mean import Mean
+from surronas.selection.candidates import Candidate, encode, single_thread
+from surronas.selection.conformal import Conformal
+from surronas.selection.rules import RULES, OutOfFold, tau
+from surronas.selection.targets import NormalScores
+from surronas.spaces import SearchSpace
+from surronas.spaces.base import IntArray, RandomState
+
+__all__ = ["AdaptiveSwitching"]
+
+_FIRST_ROUND = 2
+
+
+class AdaptiveSwitching(BaseEstimator):
+    """The best blend of (encoder, predictor) candidates by cross-validation.
+
+    Targets become normal scores of their ranks. Every candidate predicts each fold from the others; after
+    two folds those clearly behind the best are dropped. The rule then weighs the rest by their out-of-fold
+    predictions alone, the members are fitted to all rows, and the blend's out-of-fold residuals scale its
+    intervals. Isomorphic rows share a fold.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+    space : SearchSpace
+    rule : {"ensemble", "nat"}, default="ensemble"
+    n_folds : int, default=5
+    random_state : int, RandomState or None, default=None
+    n_jobs : int or None, default=None
+        Candidates and folds run in parallel through joblib; the result does not depend on it.
+
+    Attributes
+    ----------
+    selection_ : DataFrame
+        A row a candidate, best first: encoder, predictor, tau (mean over folds), tau_std, seconds,
+        weight, status (``chosen``, ``kept``, ``dropped``, ``failed``) and reason.
+    members_ : list of (Candidate, Predictor, float)
+        The chosen candidates, fitted to all rows, with their weights.
+
+    References
+    ----------
+    Lu et al. (2020), NSGANetV2, ECCV, arXiv:2007.10396; Caruana et al. (2004), Ensemble selection from libraries of models.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        space: SearchSpace,
+        rule: str = "ensemble",
+        n_folds: int = 5,
+        random_state: RandomState = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.candidates = candidates
+        self.space = space
+        self.rule = rule
+        self.n_folds = n_folds
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: IntArray, y: FloatArray) -> AdaptiveSwitching:
+        """Try, choose and refit.
+
+        Parameters
+        ----------
+        X : (n, n_genes) int64 canonical genotypes, n >= 2
+        y : (n,) float64, finite
+
+        Raises
+        ------
+        FitError
+            When every candidate failed; the text says how.
+        """
+        if self.rule not in RULES:
+            raise InvalidInputError(f"The 'rule' parameter must be one of {sorted(RULES)}. Got {self.rule!r} instead.")
+        rng = check_random_state(self.random_state)
+        self.y_ = y
+        self.targets_ = NormalScores(y)
+        z = self.targets_.scores
+        fold = self._folds(X, rng)
+        encoded = encode(self.space, [c.encoder for c in self.candidates], X)
+        seeds = rng.randint(2**31 - 1, size=len(self.candidates))
+        trials = [_Trial(c, int(seed), *encoded[c.encoder]) for c, seed in zip(self.candidates, seeds, strict=True)]
+
+        folds = np.unique(fold)
+        with Parallel(n_jobs=self.n_jobs) as parallel:
+            self._try(parallel, trials, folds[:_FIRST_ROUND], fold, z)
+            self._drop(trials, fold, z)
+            self._try(parallel, [t for t in trials if t.status == "kept"], folds[_FIRST_ROUND:], fold, z)
+            kept = {t.candidate.name: t for t in trials if t.status == "kept"}
+            weights = RULES[self.rule](z, {name: t.out_of_fold() for name, t in kept.items()})
+            chosen = [kept[name] for name in weights] or [self._fallback(trials, X)]
+            fitted = parallel(delayed(t.candidate.fit)(t.features, z, t.encoder.blocks_, t.seed) for t in chosen)
+
+        for trial in chosen:
+            trial.status, trial.weight = "chosen", weights.get(trial.candidate.name, 1.0)
+        self.members_ = [(t.candidate, model, t.weight) for t, model in zip(chosen, fitted, strict=True)]
+        self.encoders_ = {t.candidate.encoder: t.encoder for t in chosen}
+        mean, std = _blend([(t.mean, t.std, t.weight) for t in chosen])
+        self.conformal_ = Conformal(np.abs(z - mean) / std)
+        self.selection_ = self._record(trials, z)
+        return self
+
+    def predict(self, X: IntArray, return_std: bool = False) -> Any:
+        """(n, n_genes) canonical genotypes -> mean (n,), and with ``return_std`` also std (n,), in the unit of y."""
+        mean, std = self._scores(X)
+        inverse = self.targets_.inverse
+        if not return_std:
+            return inverse(mean)
+        spread = std * self.conformal_.scale
+        return inverse(mean), (inverse(mean + spread) - inverse(mean - spread)) / 2
+
+    def predict_interval(self, X: IntArray, coverage: float = 0.9) -> tuple[FloatArray, FloatArray]:
+        """(low, high), each (n,), that hold the target of a new architecture with probability ``coverage``."""
+        half = self.conformal_.factor(coverage)
+        mean, std = self._scores(X)
+        return self.targets_.inverse(mean - half * std), self.targets_.inverse(mean + half * std)
+
+    @classmethod
+    def restore(
+        cls,
+        space: SearchSpace,
+        y: FloatArray,
+        conformal_scores: FloatArray,
+        members: list[tuple[Candidate, Predictor, float]],
+        encoders: dict[str, Encoder],
+        selection: pd.DataFrame,
+    ) -> AdaptiveSwitching:
+        """A fitted instance from its saved state."""
+        switching = cls([candidate for candidate, _, _ in members], space)
+        switching.y_, switching.targets_ = y, NormalScores(y)
+        switching.conformal_ = Conformal(conformal_scores)
+        switching.members_, switching.encoders_, switching.selection_ = members, encoders, selection
+        return switching
+
+    def _scores(self, X: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Blended normal scores, averaged over the architectures isomorphic to each row."""
+        check_is_fitted(self, "members_")
+        rows, row_of = _distinct(self.space, X)
+        members, group = self.space.isomorphs(rows)
+        forms, form_of = _distinct(self.space, members)
+        features = {name: np.asarray(encoder.transform(forms)) for name, encoder in self.encoders_.items()}
+        with single_thread():
+            parts = [(*model.predict(features[c.encoder], return_std=True), w) for c, model, w in self.members_]
+        mean, std = _blend(parts)
+        count = np.bincount(group)
+        average = np.bincount(group, mean[form_of]) / count
+        square = np.bincount(group, std[form_of] ** 2 + mean[form_of] ** 2) / count
+        return average[row_of], np.sqrt(np.maximum(square - average**2, 0))[row_of]
+
+    def _folds(self, X: IntArray, rng: np.random.RandomState) -> IntArray:
+        """(n,) fold of each row; isomorphic rows share one."""
+        _, group = np.unique(self.space.key(X), return_inverse=True)
+        distinct = int(group.max()) + 1
+        if distinct < len(X):
+            warnings.warn(
+                f"{len(X) - distinct} of the {len(X)} architectures in 'archs' repeat another one (isomorphic); "
+                f"they share a fold in cross-validation.",
+                SurronasWarning,
+                stacklevel=4,
+            )
+        return np.asarray((rng.permutation(distinct) % max(min(self.n_folds, distinct), 2))[group])
+
+    def _try(self, parallel: Parallel, trials: Sequence[_Trial], folds: IntArray, fold: IntArray, z: FloatArray) -> None:
+        tasks = [(trial, k) for trial in trials for k in folds if (fold != k).sum() >= 2]
+        outcomes = parallel(
+            delayed(_one_fold)(t.candidate, t.features, t.encoder.blocks_, t.seed, z, fold == k) for t, k in tasks
+        )
+        for (trial, k), outcome in zip(tasks, outcomes, strict=True):
+            trial.take(fold == k, z, *outcome)
+
+    def _drop(self, trials: Sequence[_Trial], fold: IntArray, z: FloatArray) -> None:
+        """Drop candidates behind the best by more than two standard errors of the difference of two taus."""
+        scores = {t: t.score(z) for t in trials if t.status == "kept" and np.isfinite(t.score(z))}
+        if not scores:
+            return
+        best = max(scores.values())
+        m = int((fold < _FIRST_ROUND).sum())
+        margin = 2 * np.sqrt(2 * (2 * m + 5) / (9 * m * (m - 1))) * (1 - min(best, 0.95)) if m >= 20 else np.inf
+        for trial, score in scores.items():
+            if score < best - max(margin, 0.02):
+                trial.status = "dropped"
+                trial.reason = f"tau {score:.3f} after {_FIRST_ROUND} folds, the best had {best:.3f}"
+
+    def _fallback(self, trials: Sequence[_Trial], X: IntArray) -> _Trial:
+        """The training mean, where no candidate could rank; an error where none could even be fitted."""
+        if all(t.status == "failed" for t in trials):
+            raise FitError("Every candidate failed. " + " ".join(f"{t.candidate.name}: {t.reason}." for t in trials))
+        encoder, features = encode(self.space, ["one_hot"], X)["one_hot"]
+        trial = _Trial(Candidate("one_hot", Mean()), 0, encoder, features)
+        trial.mean, trial.std = np.zeros(len(X)), np.ones(len(X))
+        trial.reason = "no candidate could rank the architectures"
+        trials.append(trial)  # type: ignore[attr-defined]
+        return trial
+
+    def _record(self, trials: Sequence[_Trial], z: FloatArray) -> pd.DataFrame:
+        frame = pd.DataFrame([t.record(z) for t in trials])
+        order = frame.assign(rank=frame["status"].map({"chosen": 0, "kept": 1, "dropped": 2, "failed": 3}))
+        order = order.sort_values(["rank", "weight", "tau"], ascending=[True, False, False], kind="stable")
+        return order.drop(columns="rank").reset_index(drop=True)
+
+
+def _distinct(space: SearchSpace, X: IntArray) -> tuple[IntArray, IntArray]:
+    """The different rows of X, and which of them each row is."""
+    _, first, inverse = np.unique(space.rank(X), return_index=True, return_inverse=True)
+    return X[first], inverse
+
+
+class _Trial:
+    """One candidate's way through cross-validation."""
+
+    def __init__(self, candidate: Candidate, seed: int, encoder: Any, features: FloatArray) -> None:
+        self.candidate, self.seed, self.encoder, self.features = candidate, seed, encoder, features
+        self.mean = np.full(len(features), np.nan)
+        self.std = np.full(len(features), np.nan)
+        self.taus: list[float] = []
+        self.seconds = 0.0
+        self.status, self.reason, self.weight = "kept", "", 0.0
+
+    def take(self, rows: Any, z: FloatArray, mean: Any, std: Any, seconds: float, error: str) -> None:
+        self.seconds += seconds
+        if error:
+            self.status, self.reason = "failed", error
+            return
+        self.mean[rows], self.std[rows] = mean, std
+        self.taus.append(tau(z[rows], mean))
+
+    def score(self, z: FloatArray) -> float:
+        """Tau over all rows predicted so far."""
+        done = np.isfinite(self.mean)
+        return tau(z[done], self.mean[done]) if done.sum() > 1 else float("nan")
+
+    def out_of_fold(self) -> OutOfFold:
+        return OutOfFold(self.mean, self.std, np.array(self.taus))
+
+    def record(self, z: FloatArray) -> dict[str, Any]:
+        taus = np.array(self.taus)
+        return {
+            "encoder": self.candidate.encoder,
+            "predictor": self.candidate.predictor_name,
+            "tau": self.score(z),
+            "tau_std": float(taus.std()) if len(taus) else float("nan"),
+            "seconds": self.seconds,
+            "weight": self.weight,
+            "status": self.status,
+            "reason": self.reason,
+        }
+
+
+def _one_fold(
+    candidate: Candidate, F: FloatArray, blocks: Any, seed: int, z: FloatArray, held_out: Any
+) -> tuple[Any, Any, float, str]:
+    """(mean, std, seconds, error) of the held-out rows."""
+    start = time.perf_counter()
+    try:
+        model: Predictor = candidate.fit(F[~held_out], z[~held_out], blocks, seed)
+        mean, std = model.predict(F[held_out], return_std=True)
+    except Exception as error:  # noqa: BLE001  a candidate may fail in any way; the others go on and the record says how
+        return None, None, time.perf_counter() - start, f"{type(error).__name__}: {error}"
+    if not (np.isfinite(mean).all() and np.isfinite(std).all()):
+        return None, None, time.perf_counter() - start, "predictions are not finite"
+    return mean, std, time.perf_counter() - start, ""
+
+
+def _blend(parts: Sequence[tuple[FloatArray, FloatArray, float]]) -> tuple[FloatArray, FloatArray]:
+    """Mean and std of the mixture."""
+    total = sum(weight for _, _, weight in parts)
+    mean = sum(weight / total * mean for mean, _, weight in parts)
+    square = sum(weight / total * (std**2 + mean_**2) for mean_, std, weight in parts)
+    return np.asarray(mean), np.sqrt(np.maximum(np.asarray(square) - np.asarray(mean) ** 2, 1e-12))
