@@ -49,7 +49,7 @@ class GNN(Predictor):
         Width of a node's state.
     n_layers : int, default=3
     steps : int, default=150
-        Gradient steps of AdamW, on batches of at most 64 rows.
+        Gradient steps of AdamW, on batches of at most 64 rows; one more for every four rows, at most twice as many.
     learning_rate : float, default=1e-2
     weight_decay : float, default=1e-2
     random_state : int, RandomState or None, default=None
@@ -95,7 +95,8 @@ class GNN(Predictor):
         n, m = len(X), self.n_members
         self._read_blocks(X.shape[1])
         other = X[:, self.other_columns_]
-        self.x_mean_, scale = other.mean(axis=0), other.std(axis=0)
+        self.x_mean_: FloatArray = other.mean(axis=0)
+        scale = other.std(axis=0)
         self.x_scale_ = np.where(scale > 1e-12 * np.maximum(1, np.abs(self.x_mean_)), scale, 1.0)
         generator = new_generator(self.random_state)
         fold = split_folds(n, m, generator)
@@ -113,7 +114,7 @@ class GNN(Predictor):
                 loss,
                 n,
                 generator,
-                self.steps,
+                self.steps + min(n // 4, self.steps),
                 64,
                 self.learning_rate,
                 self.weight_decay,
