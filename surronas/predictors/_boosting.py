@@ -58,7 +58,7 @@ class Boosting(Predictor):
             "eta": self.learning_rate,
             "min_child_weight": self.min_child_weight,
             "subsample": self.subsample,
-            "colsample_bytree": self.max_features,
+            "colsample_bynode": self.max_features,
             "nthread": 1,  # one thread a member: the sums, and so the trees, are the same for any n_jobs
             "verbosity": 0,
         }

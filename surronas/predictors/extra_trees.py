@@ -15,7 +15,8 @@ class ExtraTrees(Forest):
     """Extremely randomised trees: the mean of trees grown on all rows, with a random threshold for each feature tried.
 
     The std is that of the trees as a mixture (Hutter et al., 2014, section 4.3.2): the variance of the leaves'
-    means plus the mean of the leaves' variances.
+    means plus the mean of the leaves' variances. Every tree sees all rows,
+    so that it understates the noise of the targets.
 
     Parameters
     ----------

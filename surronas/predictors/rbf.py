@@ -27,8 +27,8 @@ class RBF(Predictor):
     smoothing : float, default=0.3
         Weight of the sum of squared radial coefficients; 0 interpolates.
     ridge : float, default=0.1
-        Weight of the sum of squared slopes, > 0. The classical tail is the limit 0; much above 0.1 the system is no longer
-        positive definite.
+        Weight of the sum of squared slopes, > 0. The classical tail is the limit 0; much above 0.1 the system is not
+        positive definite any more.
 
     References
     ----------
@@ -49,9 +49,11 @@ class RBF(Predictor):
         values = np.bincount(inverse.ravel(), y) / counts
         distance = cdist(self.nodes_, self.nodes_)
         system = distance**3 + self.nodes_ @ self.nodes_.T / self.ridge + np.diag(self.smoothing / counts)
-        inverse_system = np.linalg.inv(anchored(system))
-        self.coefficients_, self.intercept_ = solve(inverse_system @ np.c_[values, np.ones(n)])
+        system = anchored(system)
+        answers: FloatArray = np.linalg.solve(system, np.c_[values, np.ones(n)]).astype(np.float64, copy=False)
+        self.coefficients_, self.intercept_ = solve(answers)
         self.slopes_ = self.nodes_.T @ self.coefficients_ / self.ridge
+        inverse_system = np.linalg.inv(system)
         sums = inverse_system.sum(axis=0)
         leverage = np.diag(inverse_system) - sums**2 / sums.sum()
         np.fill_diagonal(distance, np.inf)
@@ -86,6 +88,6 @@ def anchored(system: FloatArray) -> FloatArray:
 
 
 def solve(answers: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Coefficients (..., n) of sum 0 and intercepts (...), from the system's answers (..., n, 2) to targets and to ones."""
+    """Coefficients (..., n) of sum 0 and intercepts (...) from the system's answers (..., n, 2) to targets, ones."""
     intercepts = answers[..., 0].sum(axis=-1) / answers[..., 1].sum(axis=-1)
     return answers[..., 0] - intercepts[..., None] * answers[..., 1], intercepts

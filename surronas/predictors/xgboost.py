@@ -29,7 +29,7 @@ class XGBoost(Boosting):
     subsample : float, default=0.8
         Share of the rows drawn for a tree.
     max_features : float, default=0.5
-        Share of the features drawn for a tree.
+        Share of the features tried at a split.
     n_jobs : int or None, default=None
     random_state : int, RandomState or None, default=None
 
