@@ -164,7 +164,7 @@ class GNN(Predictor):
         present, adjacency = np.ones((n, v)), np.zeros((n, v, v))
         if len(self.ops_columns_):
             ops = X[:, self.ops_columns_].reshape(n, v, -1)
-            present = ops.any(axis=2).astype(np.float64)
+            present = np.asarray(ops.any(axis=2), dtype=np.float64)
             nodes = np.concatenate([ops, nodes * present[:, :, None]], axis=2)
             adjacency = X[:, self.adjacency_columns_].reshape(n, v, v) * present[:, :, None] * present[:, None, :]
         passes = np.concatenate([adjacency.transpose(0, 2, 1), adjacency], axis=1)

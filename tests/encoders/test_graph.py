@@ -22,7 +22,8 @@ def test_blocks_hold_the_graph(space):
     features = encoder.transform(C)
     (_, (v, _)), (_, (_, k)) = encoder.blocks_
     assert [name for name, _ in encoder.blocks_] == ["adjacency", "ops"]
-    assert features.shape == (12, v * v + v * k) and features.dtype == np.float64
+    assert features.shape == (12, v * v + v * k)
+    assert features.dtype == np.float64
     graph = space.graph(C)
     np.testing.assert_array_equal(features[:, : v * v].reshape(-1, v, v), graph.adjacency)
     labels = (*graph.op_names, "input", "output")
@@ -52,4 +53,5 @@ def test_features_do_not_depend_on_the_sample():
 
 def test_union_keeps_the_blocks():
     union = get_encoder("graph+one_hot", space="nasbench201").fit([[3, 0, 0, 1, 0, 4]])
-    assert dict(union.blocks_)["adjacency"] == (8, 8) and dict(union.blocks_)["ops"] == (8, 6)
+    assert dict(union.blocks_)["adjacency"] == (8, 8)
+    assert dict(union.blocks_)["ops"] == (8, 6)

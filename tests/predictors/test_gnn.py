@@ -165,7 +165,8 @@ def test_constant_targets_predict_the_constant(n):
         .predict(_flat(A, P), return_std=True)
     )
     np.testing.assert_allclose(mean, 7.0)
-    assert np.isfinite(std).all() and (std >= 0).all()
+    assert np.isfinite(std).all()
+    assert (std >= 0).all()
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,9 @@ def test_constant_targets_predict_the_constant(n):
 )
 def test_degenerate_rows_without_graph(X, y):
     mean, std = GNN(steps=10, random_state=0).fit(X, y).predict(X, return_std=True)
-    assert np.isfinite(mean).all() and np.isfinite(std).all() and (std >= 0).all()
+    assert np.isfinite(mean).all()
+    assert np.isfinite(std).all()
+    assert (std >= 0).all()
 
 
 def test_bad_parameters_name_themselves():

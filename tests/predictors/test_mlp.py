@@ -93,7 +93,9 @@ def test_permuted_rows_permute_predictions_and_copies_agree(fitted):
 )
 def test_degenerate_data(X, y):
     mean, std = MLP(steps=40, random_state=0).fit(X, y).predict(X, return_std=True)
-    assert np.isfinite(mean).all() and np.isfinite(std).all() and (std >= 0).all()
+    assert np.isfinite(mean).all()
+    assert np.isfinite(std).all()
+    assert (std >= 0).all()
     assert np.abs(mean - y.mean()).max() <= 2 * np.ptp(y) + 1.5
 
 
