@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from surronas.exceptions import SurronasError
 
@@ -126,8 +127,7 @@ def print_report(report: Report, console: Console) -> None:
         table.add_row(str(name), *texts, f"{rank:.2f}")
     console.print(table)
     for finding in report.checks():
-        console.print(f"[{_STYLES[finding.severity]}]{finding.code}[/] {finding.title}: ", end="")
-        console.print(finding.detail, markup=False)
+        console.print(Text.assemble((finding.code, _STYLES[finding.severity]), f" {finding.title}: {finding.detail}"))
 
 
 def _list_arguments(parser: argparse.ArgumentParser) -> None:
@@ -190,3 +190,6 @@ COMMANDS = (
     Command("list", "List search spaces, encoders, predictors and benchmark tables.", _list_arguments, _list),
     Command("demo", "Fit, predict and compare on embedded data; leaves a page.", _demo_arguments, _demo),
 )
+
+if __name__ == "__main__":
+    sys.exit(main())

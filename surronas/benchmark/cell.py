@@ -30,6 +30,7 @@ COLUMNS = (
 
 _GROWS_WORSE = ("error", "loss")
 _IS_SIZE = ("size", "compute")
+_FOR_DEVELOPERS = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)  # and given once a process
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Method:
 
     @classmethod
     def parse(cls, name: str, what: Any) -> Method:
-        """Read ``"auto"``, ``"gp"`` or ``"one_hot:gp"``, see that the parts exist; a predictor of one's own is taken."""
+        """Read ``"auto"``, ``"gp"`` or ``"one_hot:gp"`` and see that the parts exist; a Predictor is taken as it is."""
         if isinstance(what, Predictor):
             return cls(name, "auto", what)
         if not isinstance(what, str):
@@ -106,7 +107,8 @@ def run_cell(task: Task, method: Method, n_train: int, repeat: int) -> dict[str,
             cell |= _measure(task, method, split)
         except Exception as error:  # noqa: BLE001  the text is the result of this cell
             cell["error"] = f"{type(error).__name__}: {error}"
-    cell["warnings"] = "\n".join(dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)) or None
+    texts = [f"{w.category.__name__}: {w.message}" for w in caught if not issubclass(w.category, _FOR_DEVELOPERS)]
+    cell["warnings"] = "\n".join(dict.fromkeys(texts)) or None
     return {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in cell.items()}
 
 

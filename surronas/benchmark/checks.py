@@ -187,10 +187,10 @@ def _tested_on_training(report: Report) -> Iterator[str]:
 @_check("SNB009", "info", "Warnings while fitting", "Shown as the libraries gave them; the cells count as they are.")
 def _warned(report: Report) -> Iterator[str]:
     warned = report.frame[report.frame["warnings"].notna()]
-    for predictor, cells in warned.groupby("predictor", sort=False):
-        texts = cells["warnings"].str.split("\n").explode().value_counts()
-        others = f" (and {len(texts) - 1} other texts)" if len(texts) > 1 else ""
-        yield f"{predictor}, {len(cells)} of {_n_cells(report)} cells: {texts.index[0]}{others}"
+    if len(warned):
+        texts = warned["warnings"].str.split("\n").explode().value_counts()
+        others = f" ({len(texts) - 1} other texts)" if len(texts) > 1 else ""
+        yield f"In {len(warned)} of all {len(report.frame)} cells, most often: {texts.index[0]}{others}"
 
 
 def _by_predictor(report: Report, columns: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:

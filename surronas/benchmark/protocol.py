@@ -72,7 +72,7 @@ def get_protocol(protocol: str | Protocol) -> Protocol:
 
     Examples
     --------
-    >>> get_protocol("all").describe(15625, "val_accuracy", "test_accuracy")[-81:]
+    >>> get_protocol("all").describe(15625, "val_accuracy", "test_accuracy")[-74:]
     'and tested on the test_accuracy of all of them, the n trained on included.'
     """
     if isinstance(protocol, Protocol):

@@ -93,4 +93,4 @@ def test_warnings_are_counted(make_report):
     report = make_report({"a": [GOOD] * 2})
     report.frame.loc[:2, "warnings"] = "UserWarning: x"
     report.frame.loc[2, "warnings"] = "UserWarning: x\nUserWarning: y"
-    assert found(report, "SNB009") == ["a, 3 of 16 cells: UserWarning: x (and 1 other texts)"]
+    assert found(report, "SNB009") == ["In 3 of all 16 cells, most often: UserWarning: x (1 other texts)"]
