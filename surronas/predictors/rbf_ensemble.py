@@ -77,18 +77,21 @@ class RBFEnsemble(Predictor):
             self.coefficients_[some], self.intercepts_[some] = solve(np.linalg.solve(anchored(system), right))
 
     def _predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
-        Z = (X - self.center_) / self.scale_
-        members = np.empty((self.n_members, len(Z)))
-        for k in range(self.n_members):
-            nodes = self._nodes(slice(k, k + 1))[0]
-            columns = np.ascontiguousarray(Z[:, self.features_[k]]) * self.stretch_
-            slopes = nodes.T @ self.coefficients_[k] / self.ridge
-            for start in range(0, len(Z), _ROWS):
-                some = columns[start : start + _ROWS]
-                cubes = _cubes(some @ nodes.T, some, nodes)
-                members[k, start : start + _ROWS] = cubes @ self.coefficients_[k] + some @ slopes
-        members += self.intercepts_[:, None]
-        return np.nanmedian(members, axis=0), members.std(axis=0)
+        Z = (X - self.center_) / self.scale_ * self.stretch_
+        mean, std = np.empty(len(Z)), np.empty(len(Z))
+        for start in range(0, len(Z), _ROWS):
+            rows = slice(start, start + _ROWS)
+            members = np.stack([self._member(k, Z[rows]) for k in range(len(self.intercepts_))], axis=1)
+            mean[rows], std[rows] = np.median(members, axis=1), members.std(axis=1)
+        return mean, std
+
+    def _member(self, k: int, Z: FloatArray) -> FloatArray:
+        """The prediction (n,) of member k at stretched rows Z (n, d)."""
+        nodes = self._nodes(slice(k, k + 1))[0]
+        columns = Z[:, self.features_[k]]
+        prediction: FloatArray = _cubes(columns @ nodes.T, columns, nodes) @ self.coefficients_[k]
+        slopes = nodes.T @ self.coefficients_[k] / self.ridge
+        return prediction + columns @ slopes + self.intercepts_[k]
 
     def _nodes(self, members: slice) -> FloatArray:
         """The rows (n_members, n_rows, n_features) that these members were fitted to."""
