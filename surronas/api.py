@@ -71,7 +71,7 @@ def fit_predictor(
     space = resolve_space(space, archs)
     X = space.canonical(space.parse(archs))
     targets = check_targets(y, n=len(X))
-    candidates = resolve_candidates(predictor, encoder, space, n=len(X))
+    candidates = resolve_candidates(predictor, encoder, space)
     return Surrogate(
         space, AdaptiveSwitching(candidates, space, random_state=random_state, n_jobs=n_jobs).fit(X, targets)
     )

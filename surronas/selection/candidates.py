@@ -49,7 +49,7 @@ class Candidate:
             return predictor.fit(F, z)
 
 
-class single_thread:  # noqa: N801  reads as a statement
+class single_thread:
     """One thread for BLAS, OpenMP and torch: small problems run faster, and results do not depend on the count."""
 
     def __enter__(self) -> None:
@@ -66,7 +66,6 @@ def resolve_candidates(
     predictor: str | Predictor | Sequence[str | Predictor],
     encoder: str | Sequence[str],
     space: SearchSpace,
-    n: int,
 ) -> list[Candidate]:
     """The candidates that ``fit_predictor``'s parameters mean.
 
@@ -77,8 +76,6 @@ def resolve_candidates(
     encoder : str or sequence of str
         ``"auto"`` or registered names; ``+`` joins encoders.
     space : SearchSpace
-    n : int
-        How many labels there are.
     """
     predictors = [predictor] if isinstance(predictor, (str, Predictor)) else list(predictor)
     encoders = [encoder] if isinstance(encoder, str) else list(encoder)
@@ -91,7 +88,7 @@ def resolve_candidates(
             name, _, choice = choice.rpartition(":")
             its_encoders = [name]
         if isinstance(choice, str) and choice == "auto":
-            pairs = _portfolio(space, n) if its_encoders == ["auto"] else [(e, p) for e in its_encoders for p in _GOOD]
+            pairs = _portfolio(space) if its_encoders == ["auto"] else [(e, p) for e in its_encoders for p in _GOOD]
         else:
             pairs = [(e, choice) for e in its_encoders]
         for name, part in pairs:
@@ -116,13 +113,13 @@ def _graph_views(space: SearchSpace) -> str:
     return "graph_features+contracted_features" if wired else "graph_features"
 
 
-def _portfolio(space: SearchSpace, n: int) -> list[tuple[str, str]]:
+def _portfolio(space: SearchSpace) -> list[tuple[str, str]]:
     """The candidates of ``auto``."""
     if not space.has_graph:
         return [("one_hot", p) for p in (*_GOOD, "linear")]
     graph = _graph_views(space)
     everything = f"{graph}+one_hot"
-    return [(graph, "gp"), (everything, "gp"), (graph, "xgboost"), (everything, "xgboost"), (everything, "extra_trees")]
+    return [(encoder, part) for part in ("gp", "xgboost") for encoder in (graph, everything)]
 
 
 def _views(space: SearchSpace, predictor: Predictor) -> list[str]:

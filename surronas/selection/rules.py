@@ -58,7 +58,7 @@ def nat_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, float]:
 def ensemble_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, float]:
     """Non-negative weights that fit the out-of-fold predictions to the targets, shrunk towards equal ones.
 
-    Ridge-penalised non-negative least squares. The penalty is worth ten rows, so that few labels give the
+    Ridge-penalised non-negative least squares. The penalty is worth twenty rows, so that few labels give the
     plain average, which no noise can mislead, and many labels give the best blend.
 
     References
@@ -80,5 +80,5 @@ def ensemble_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, fl
 Rule = Callable[[FloatArray, Mapping[str, OutOfFold]], dict[str, float]]
 RULES: dict[str, Rule] = {"ensemble": ensemble_rule, "nat": nat_rule}
 
-_PENALTY_ROWS = 10.0
+_PENALTY_ROWS = 20.0
 _LEAST_SHARE = 0.02

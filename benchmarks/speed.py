@@ -1,0 +1,100 @@
+"""How long the main job takes, each step beside a peer in the same run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import gpytorch
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+import surronas as sn
+
+
+def seconds(run: Callable[[], Any], repeats: int = 5) -> float:
+    """Median wall time."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def features_one_by_one(graph: Any) -> list[list[float]]:
+    """The same path features by walking every path of every architecture, as published code does."""
+    k, v = len(graph.op_names), graph.adjacency.shape[1]
+    sets = [set(chosen) for size in range(1, k + 1) for chosen in combinations(range(k), size)]
+    rows = []
+    for adjacency, ops in zip(graph.adjacency, graph.ops, strict=True):
+        paths, growing = [], [(0, [])]
+        while growing:
+            node, spelled = growing.pop()
+            if node == v - 1:
+                paths.append(spelled)
+            growing += [(int(j), [*spelled, int(ops[node, j])]) for j in np.flatnonzero(adjacency[node])]
+        row: list[float] = []
+        for chosen in sets:
+            row.append(min((len(path) for path in paths if set(path) <= chosen), default=v))
+            row.append(max((sum(op in chosen for op in path) for path in paths), default=-1))
+        rows.append(row)
+    return rows
+
+
+class PlainGP(gpytorch.models.ExactGP):  # type: ignore[misc]
+    def __init__(self, X: torch.Tensor, y: torch.Tensor, likelihood: Any) -> None:
+        super().__init__(X, y, likelihood)
+        self.mean_module = gpytorch.means.ConstantMean()
+        self.covar_module = gpytorch.kernels.ScaleKernel(gpytorch.kernels.MaternKernel(nu=1.5))
+
+    def forward(self, X: torch.Tensor) -> Any:
+        return gpytorch.distributions.MultivariateNormal(self.mean_module(X), self.covar_module(X))
+
+
+def fit_plain_gp(F: np.ndarray, y: np.ndarray, steps: int = 60) -> None:
+    """gpytorch's tutorial loop: 60 steps of Adam."""
+    X, z = torch.from_numpy(F), torch.from_numpy(y)
+    likelihood = gpytorch.likelihoods.GaussianLikelihood().double()
+    model = PlainGP(X, z, likelihood).double()
+    loss = gpytorch.mlls.ExactMarginalLogLikelihood(likelihood, model)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.1)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        (-loss(model(X), z)).backward()
+        optimiser.step()
+
+
+if __name__ == "__main__":
+    table = sn.load_benchmark("analog_nasbench")
+    space, y = table.space, table.targets["baseline_accuracy"].to_numpy()
+    everything = space.canonical(table.archs)
+    train, _ = table.split(n_train=100, random_state=0, unique=True)
+    encoder = sn.get_encoder("graph_features", space=space)
+    F = encoder.fit_transform(everything)
+    z = (y[train] - y[train].mean()) / y[train].std()
+
+    features = seconds(lambda: sn.get_encoder("graph_features", space=space).fit(everything).transform(everything))
+    some = space.graph(everything[:1000], on=None)
+    one_by_one = seconds(lambda: features_one_by_one(some), 3) * len(everything) / 1000
+    gp = seconds(lambda: sn.get_predictor("gp").fit(F[train], z))
+    plain = seconds(lambda: fit_plain_gp(F[train], z))
+    fit = seconds(lambda: sn.fit_predictor(table.archs[train], y[train], space=space, random_state=0), 3)
+    model = sn.fit_predictor(table.archs[train], y[train], space=space, random_state=0)
+    predict = seconds(lambda: model.predict(table.archs))
+    pool = (F[train], z, F)
+    forest = seconds(lambda: sn.get_predictor("random_forest", random_state=0).fit(*pool[:2]).predict(pool[2]), 3)
+
+    shown = Table("step", "seconds", "asked for", "peer", "its seconds", "ratio")
+    for step, ours, asked, peer, its in (
+        ("graph features of 15,625", features, "< 0.5", "walking each path (1,000, scaled)", one_by_one),
+        ("GP fit at n = 100", gp, "", "gpytorch ExactGP, 60 Adam steps", plain),
+        ("auto at n = 100", fit, "< 20", "", None),
+        ("auto predicts 15,625", predict, "< 1", "random forest, fit and predict", forest),
+    ):
+        shown.add_row(step, f"{ours:.3f}", asked, peer, "" if its is None else f"{its:.2f}", "" if its is None else f"{its / ours:.1f}x")
+    Console().print(shown)
