@@ -1,4 +1,4 @@
-"""surronas: fit the best surrogate for any architecture search space, know how far to trust it, plug it into a search."""
+"""Fit the best surrogate for any architecture search space, know how far to trust it, plug it into a search."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HOMES = {
     "metrics": "surronas.benchmark",
 }
 
-__all__ = [  # noqa: RUF022  kept equal to _HOMES by a test
+__all__ = [
     "AdaptiveSwitching",
     "BenchmarkTable",
     "Gene",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def _features(graph: ArchGraph) -> tuple[FloatArray, list[str]]:
     occurs = uses if graph.on == "edges" else (graph.ops[:, :, None, None] == np.arange(k)) & True
     tags = ["+".join(graph.op_names[op] for op in chosen) for chosen in sets]
     inner = slice(1, v - 1)
-    columns: list[tuple[str, list[str], NDArray[np.floating]]] = [
+    columns: list[tuple[str, list[str], NDArray[Any]]] = [
         ("count", list(graph.op_names), occurs.sum(axis=(1, 2))),
         ("input_degree", list(graph.op_names), uses[:, 0].sum(axis=1)),
         ("output_degree", list(graph.op_names), _entering(graph, uses)),
@@ -101,7 +102,7 @@ def _features(graph: ArchGraph) -> tuple[FloatArray, list[str]]:
 def _entering(graph: ArchGraph, uses: NDArray[np.bool_]) -> NDArray[np.int64]:
     """(n, k) how many operations of each kind feed the output."""
     if graph.on == "edges":
-        return uses[:, :, -1].sum(axis=1)
+        return np.asarray(uses[:, :, -1].sum(axis=1))
     feeds = graph.adjacency[:, :, -1]
     return np.stack([(feeds & (graph.ops == op)).sum(axis=1) for op in range(len(graph.op_names))], axis=1)
 
@@ -118,8 +119,8 @@ def _independent(F: FloatArray, tolerance: float = 1e-6) -> list[int]:
     for i, column in enumerate(F.T):
         rest = column - basis @ (basis.T @ column)
         rest -= basis @ (basis.T @ rest)  # twice is enough against cancellation
-        norm = np.linalg.norm(rest)
-        if norm > tolerance * max(np.linalg.norm(column), 1e-300):
+        norm = float(np.linalg.norm(rest))
+        if norm > tolerance * max(float(np.linalg.norm(column)), 1e-300):
             basis = np.hstack([basis, rest[:, None] / norm])
             kept.append(i)
     return kept

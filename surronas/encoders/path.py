@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from surronas.encoders import register_encoder
 from surronas.encoders.base import Encoder
+from surronas.exceptions import InvalidInputError
 from surronas.spaces import ArchGraph, SearchSpace
 from surronas.spaces.base import IntArray
 
@@ -40,6 +41,10 @@ class Path(Encoder):
         self.max_features = max_features
 
     def _fit(self, C: IntArray) -> None:
+        if not isinstance(self.max_features, (int, np.integer)) or self.max_features < 1:
+            raise InvalidInputError(
+                f"The 'max_features' parameter of Path must be a positive int. Got {self.max_features!r} instead."
+            )
         sample = self.space_.canonical(self.space_.sample(_SAMPLE, random_state=0, unique=False))
         graph = self.space_.graph(sample, on=None)
         rows, paths = _paths(graph)

@@ -9,7 +9,7 @@ import torch
 from gpytorch.priors import GammaPrior, LogNormalPrior
 from linear_operator.utils.cholesky import psd_safe_cholesky
 from scipy.linalg import solve_triangular
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 from scipy.spatial.distance import cdist
 from sklearn.utils import check_random_state
 from torch import Tensor
@@ -54,9 +54,7 @@ class GaussianProcess(Predictor):
     Rasmussen and Williams (2006), Gaussian Processes for Machine Learning, chapters 2 and 5.
     """
 
-    def __init__(
-        self, blocks: Any = None, max_iter: int = 60, max_rows: int = 400, random_state: Any = None
-    ) -> None:
+    def __init__(self, blocks: Any = None, max_iter: int = 60, max_rows: int = 400, random_state: Any = None) -> None:
         self.blocks = blocks
         self.max_iter = max_iter
         self.max_rows = max_rows
@@ -125,7 +123,8 @@ def _loss(vector: Tensor, distances: Tensor, products: Tensor, y: Tensor) -> Ten
     white = torch.linalg.solve_triangular(factor, y[:, None], upper=False)
     prior = _LENGTHSCALE.log_prob(lengthscales).sum() + _SMOOTH.log_prob(smooth).sum()
     prior = prior + _LINEAR.log_prob(linear).sum() + _NOISE.log_prob(noise)
-    return 0.5 * white.square().sum() + factor.diagonal().log().sum() - prior
+    loss: Tensor = 0.5 * white.square().sum() + factor.diagonal().log().sum() - prior
+    return loss
 
 
 def _maximise(distances: Tensor, products: Tensor, y: FloatArray, max_iter: int) -> FloatArray:
@@ -133,7 +132,8 @@ def _maximise(distances: Tensor, products: Tensor, y: FloatArray, max_iter: int)
     blocks = len(distances)
     start = np.log(np.r_[np.full(blocks, 1.5), np.full(blocks, 0.7 / blocks), np.full(blocks, 0.3 / blocks), 0.08])
     targets = torch.from_numpy(np.ascontiguousarray(y))
-    best, best_loss = start, np.inf
+    best: FloatArray = start
+    best_loss = np.inf
 
     def objective(vector: FloatArray) -> tuple[float, FloatArray]:
         nonlocal best, best_loss
@@ -150,6 +150,8 @@ def _maximise(distances: Tensor, products: Tensor, y: FloatArray, max_iter: int)
             best, best_loss = vector.copy(), value
         return value, gradient.numpy()
 
-    bounds = [(np.log(1e-2), np.log(1e3))] * blocks + [(np.log(1e-6), np.log(1e3))] * (2 * blocks) + [(np.log(1e-5), 3.0)]
+    lowest = np.log(np.repeat([1e-2, 1e-6, 1e-5], [blocks, 2 * blocks, 1]))
+    highest = np.r_[np.full(3 * blocks, np.log(1e3)), 3.0]
+    bounds = Bounds(lowest, highest)
     minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": max_iter})
     return best

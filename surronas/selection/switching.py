@@ -31,7 +31,7 @@ __all__ = ["AdaptiveSwitching"]
 _FIRST_ROUND = 2
 
 
-class AdaptiveSwitching(BaseEstimator):
+class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
     """The best blend of (encoder, predictor) candidates by cross-validation.
 
     Targets become normal scores of their ranks. Every candidate predicts each fold from the others; after
@@ -59,7 +59,8 @@ class AdaptiveSwitching(BaseEstimator):
 
     References
     ----------
-    Lu et al. (2020), NSGANetV2, ECCV, arXiv:2007.10396; Caruana et al. (2004), Ensemble selection from libraries of models.
+    Lu et al. (2020), NSGANetV2, ECCV, arXiv:2007.10396.
+    Breiman (1996), Stacked regressions.
     """
 
     def __init__(
@@ -181,7 +182,9 @@ class AdaptiveSwitching(BaseEstimator):
             )
         return np.asarray((rng.permutation(distinct) % max(min(self.n_folds, distinct), 2))[group])
 
-    def _try(self, parallel: Parallel, trials: Sequence[_Trial], folds: IntArray, fold: IntArray, z: FloatArray) -> None:
+    def _try(
+        self, parallel: Parallel, trials: Sequence[_Trial], folds: IntArray, fold: IntArray, z: FloatArray
+    ) -> None:
         tasks = [(trial, k) for trial in trials for k in folds if (fold != k).sum() >= 2]
         outcomes = parallel(
             delayed(_one_fold)(t.candidate, t.features, t.encoder.blocks_, t.seed, z, fold == k) for t, k in tasks
