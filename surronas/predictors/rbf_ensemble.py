@@ -89,9 +89,10 @@ class RBFEnsemble(Predictor):
         """The prediction (n,) of member k at stretched rows Z (n, d)."""
         nodes = self._nodes(slice(k, k + 1))[0]
         columns = Z[:, self.features_[k]]
-        prediction: FloatArray = _cubes(columns @ nodes.T, columns, nodes) @ self.coefficients_[k]
         slopes = nodes.T @ self.coefficients_[k] / self.ridge
-        return prediction + columns @ slopes + self.intercepts_[k]
+        prediction: FloatArray = _cubes(columns @ nodes.T, columns, nodes) @ self.coefficients_[k]
+        prediction += columns @ slopes + self.intercepts_[k]
+        return prediction
 
     def _nodes(self, members: slice) -> FloatArray:
         """The rows (n_members, n_rows, n_features) that these members were fitted to."""
