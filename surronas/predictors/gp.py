@@ -143,7 +143,7 @@ def _maximise(distances: Tensor, products: Tensor, y: FloatArray, max_iter: int)
             (gradient,) = torch.autograd.grad(loss, leaf)
         except (RuntimeError, ValueError):
             return 1e10, np.zeros_like(vector)
-        value = float(loss)
+        value = float(loss.detach())
         if not (np.isfinite(value) and bool(torch.isfinite(gradient).all())):
             return 1e10, np.zeros_like(vector)
         if value < best_loss:
