@@ -127,10 +127,10 @@ def scatter(
     label: str,
     width: int = WIDE,
 ) -> str:
-    """Predicted against true values with their intervals; an interval that misses the truth is marked."""
+    """Predicted against true values with their intervals, cut at the frame; one that misses the truth is marked."""
     frame = Frame(width, 440 if width >= WIDE else 320)
     xs = ticks(float(y_true.min()), float(y_true.max()), 5 if width < WIDE else 8)
-    ys = ticks(float(low.min()), float(high.max()))
+    ys = ticks(float(min(y_true.min(), mean.min())), float(max(y_true.max(), mean.max())))
     x, y = frame.x(xs[0], xs[-1]), frame.y(ys[0], ys[-1])
     step = min(np.diff(xs))
     parts = [frame.grid(x, y, {v: number(v, step) for v in xs}, ys, f"true {label}", f"predicted {label}")]
@@ -144,7 +144,7 @@ def scatter(
         hint = f"true {truth:.4g}, predicted {guess:.4g}, 90 % interval {bottom:.4g} to {top:.4g}"
         parts.append(
             f'<g><title>{escape(hint)}</title><line class="whisker {inside}" x1="{x(truth):.1f}" x2="{x(truth):.1f}" '
-            f'y1="{y(bottom):.1f}" y2="{y(top):.1f}"/>'
+            f'y1="{y(max(bottom, ys[0])):.1f}" y2="{y(min(top, ys[-1])):.1f}"/>'
             f'<circle class="dot {inside}" cx="{x(truth):.1f}" cy="{y(guess):.1f}" r="3"/></g>'
         )
     return frame.picture(f"Predicted against true {label}", parts)

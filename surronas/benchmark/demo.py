@@ -84,9 +84,8 @@ def _fit_section(demo: Demo, picture: Markup) -> Section:
 
 
 def _selection_section(model: Any) -> Section:
-    table = Markup(
-        model.selection_.to_html(index=False, border=0, classes="record", float_format=lambda value: f"{value:.3f}")
-    )
+    html = model.selection_.to_html(index=False, border=0, classes="record", float_format=lambda value: f"{value:.3f}")
+    table = Markup(html.replace("+", "+<wbr>"))
     note = "Every candidate that the adaptive switching tried, its score and cost, and why the winner won."
     return Section(
         "What the selection tried", Markup('<p class="note">{}</p><div class="scroll">{}</div>').format(note, table)

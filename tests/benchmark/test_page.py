@@ -16,7 +16,7 @@ from surronas.benchmark.page import Section, show
 from surronas.benchmark.scores import SCORES
 from surronas.benchmark.svg import spread, ticks
 
-VOID = {"meta", "link", "br", "hr", "img", "input"}
+VOID = {"meta", "wbr", "link", "br", "hr", "img", "input"}
 TAUS = 0.7 + 0.02 * np.random.default_rng(0).normal(size=(2, 5))
 
 
