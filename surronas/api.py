@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,7 +82,7 @@ def check_targets(y: Any, n: int) -> FloatArray:
     try:
         values = np.asarray(y, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"The 'y' must be an array of numbers. {error}.") from error
+        raise InvalidInputError(f"The 'y' must be an array of numbers. Got {_first_other(y)}.") from error
     if values.ndim != 1 or len(values) != n:
         raise InvalidInputError(
             f"The 'y' must have shape ({n},), one number an architecture in 'archs'. Got shape {values.shape}."
@@ -99,3 +99,13 @@ def check_targets(y: Any, n: int) -> FloatArray:
             stacklevel=3,
         )
     return values
+
+
+def _first_other(y: Any) -> str:
+    """What in y is no number, for an error's text."""
+    for row, value in enumerate(y if isinstance(y, Iterable) else ()):
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return f"{value!r} in row {row}"
+    return f"a {type(y).__name__}"

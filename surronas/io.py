@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -14,10 +15,11 @@ from typing import Any
 
 from surronas.exceptions import InvalidFileError
 
-__all__ = ["read_archive", "write_archive", "write_atomic"]
+__all__ = ["check_size", "read_archive", "write_archive", "write_atomic"]
 
 _MANIFEST = "manifest.json"
 _LARGEST = 2**30
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_]+\.[a-z]+")
 
 
 def write_atomic(path: str | os.PathLike[str], content: bytes) -> None:
@@ -70,9 +72,7 @@ def read_archive(path: str | os.PathLike[str], kind: str, version: int) -> tuple
         raise InvalidFileError(f"There is no file {str(path)!r}.")
     try:
         with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-            if size > _LARGEST:
-                raise InvalidFileError(f"{str(path)!r} would unpack to {size:,} bytes, more than {_LARGEST:,}.")
+            check_size(archive, str(path))
             head = json.loads(archive.read(_MANIFEST))
             if not isinstance(head, dict) or head.get("kind") != kind:
                 raise InvalidFileError(f"{str(path)!r} is not a {kind}.")
@@ -80,12 +80,26 @@ def read_archive(path: str | os.PathLike[str], kind: str, version: int) -> tuple
                 raise InvalidFileError(
                     f"{str(path)!r} has format version {head.get('version')!r}; this library reads up to {version}."
                 )
-            parts = {name: archive.read(name) for name in head["parts"]}
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError, NotImplementedError) as error:
-        if isinstance(error, InvalidFileError):
-            raise
+            checksums = dict(head["parts"])
+            foreign = sorted({*archive.namelist()} - {_MANIFEST, *checksums})
+            if foreign:
+                raise InvalidFileError(f"{str(path)!r} holds {foreign[0]!r}, which its manifest does not list.")
+            parts = {}
+            for name, checksum in checksums.items():
+                if not _PLAIN_NAME.fullmatch(name):
+                    raise InvalidFileError(f"{str(path)!r} has a part {name!r}; a plain name was expected.")
+                parts[name] = archive.read(name)
+                if hashlib.sha256(parts[name]).hexdigest() != checksum:
+                    raise InvalidFileError(f"{str(path)!r} is damaged: the part {name!r} does not have its checksum.")
+    except InvalidFileError:
+        raise
+    except Exception as error:  # what a damaged archive raises depends on where the damage is
         raise InvalidFileError(f"{str(path)!r} is not a whole {kind}: {error}.") from error
-    for name, content in parts.items():
-        if hashlib.sha256(content).hexdigest() != head["parts"][name]:
-            raise InvalidFileError(f"{str(path)!r} is damaged: the part {name!r} does not have its checksum.")
     return head, parts
+
+
+def check_size(archive: zipfile.ZipFile, name: str) -> None:
+    """Refuse a zip that would fill the memory."""
+    size = sum(entry.file_size for entry in archive.infolist())
+    if size > _LARGEST:
+        raise InvalidFileError(f"{name!r} would unpack to {size:,} bytes, more than {_LARGEST:,}.")

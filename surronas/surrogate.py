@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ import skops.io
 
 from surronas.encoders import get_encoder
 from surronas.exceptions import InvalidFileError, SurronasError
-from surronas.io import read_archive, write_archive
+from surronas.io import check_size, read_archive, write_archive
 from surronas.predictors import Predictor, list_predictors, predictor_class
 from surronas.predictors.base import FloatArray
 from surronas.selection import AdaptiveSwitching, Candidate
+from surronas.selection.switching import RECORD
 from surronas.spaces import SearchSpace, space_from_spec
 
 __all__ = ["Surrogate", "load_predictor"]
@@ -71,20 +73,36 @@ class Surrogate:
         return self.switching.predict_interval(self._canonical(archs), coverage)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a file that ``load_predictor`` reads: JSON, arrays and skops parts, no pickle."""
+        """Write a file that ``load_predictor`` reads: JSON, arrays and skops parts, no pickle.
+
+        Raises
+        ------
+        SurronasError
+            When a predictor, an encoder or the space is none that ``load_predictor`` could restore.
+        """
         switching = self.switching
+        spec = self.space.to_spec()
+        if not _restores(spec, self.space):
+            raise SurronasError(
+                f"Only plain spaces and registered ones can be saved. {self.space!r} is not what its description gives."
+            )
         arrays = io.BytesIO()
         np.savez(arrays, y=switching.y_, conformal=switching.conformal_.scores)
         parts = {"arrays.npz": arrays.getvalue()}
         members = []
         for i, (candidate, model, weight) in enumerate(switching.members_):
-            parts[f"member{i}.skops"] = skops.io.dumps(model)
-            members.append({"encoder": candidate.encoder, "predictor": candidate.predictor_name, "weight": weight})
-        foreign = {m["predictor"] for m in members} - set(list_predictors())
-        if foreign:
-            raise SurronasError(f"Only registered predictors can be saved. {sorted(foreign)[0]} is not registered.")
-        selection = json.loads(switching.selection_.to_json(orient="split", double_precision=15))
-        manifest = {"space": self.space.to_spec(), "members": members, "selection": selection}
+            name = candidate.predictor_name
+            if name not in list_predictors() or predictor_class(name) is not type(model):
+                raise SurronasError(f"Only registered predictors can be saved. {name} is not registered.")
+            content = skops.io.dumps(model)
+            foreign = _foreign_types(content, type(model))
+            if foreign:
+                raise SurronasError(f"The predictor {name!r} cannot be saved: it holds {foreign[0]}.")
+            parts[f"member{i}.skops"] = content
+            members.append({"encoder": candidate.encoder, "predictor": name, "weight": weight})
+        record = switching.selection_.astype(object)
+        selection = record.where(record.notna(), None).to_dict("list")
+        manifest = {"space": spec, "members": members, "selection": selection}
         write_archive(path, _KIND, _VERSION, manifest, parts)
 
     def _canonical(self, archs: Any) -> Any:
@@ -106,31 +124,62 @@ def load_predictor(path: str | os.PathLike[str]) -> Surrogate:
     """
     head, parts = read_archive(path, _KIND, _VERSION)
     try:
-        space = space_from_spec(head["space"])
-        with np.load(io.BytesIO(parts["arrays.npz"]), allow_pickle=False) as arrays:
-            y, scores = arrays["y"], arrays["conformal"]
-        members = []
-        for i, member in enumerate(head["members"]):
-            model = _read_model(parts[f"member{i}.skops"], member["predictor"])
-            members.append((Candidate(member["encoder"], model), model, float(member["weight"])))
-        selection = pd.DataFrame(**head["selection"])
-        one = space.canonical(space.sample(1, random_state=0))
-        encoders = {c.encoder: get_encoder(c.encoder, space=space).fit(one) for c, _, _ in members}
-    except SurronasError:
+        return _restore(head, parts)
+    except SurronasError as error:
+        error.add_note(f"while reading {os.fspath(path)!r}")
         raise
     except Exception as error:
         raise InvalidFileError(f"{os.fspath(path)!r} is not a whole surrogate: {error!r}.") from error
+
+
+def _restore(head: dict[str, Any], parts: dict[str, bytes]) -> Surrogate:
+    space = space_from_spec(head["space"])
+    for name, content in parts.items():
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            check_size(archive, name)
+    with np.load(io.BytesIO(parts["arrays.npz"]), allow_pickle=False) as arrays:
+        y, scores = arrays["y"], arrays["conformal"]
+    good = {y.dtype, scores.dtype} == {np.dtype(np.float64)} and y.shape == scores.shape == (y.size,)
+    if not good or len(y) < 2 or not np.isfinite([y, scores]).all() or (scores < 0).any():
+        raise InvalidFileError("The arrays 'y' and 'conformal' must be finite float64 of one length, scores >= 0.")
+    one = space.canonical(space.sample(1, random_state=0))
+    encoders = {m["encoder"]: get_encoder(m["encoder"], space=space).fit(one) for m in head["members"]}
+    members = []
+    for i, member in enumerate(head["members"]):
+        model = _read_model(parts[f"member{i}.skops"], member["predictor"])
+        prediction = model.predict(encoders[member["encoder"]].transform(one), return_std=True)
+        if np.shape(prediction) != (2, 1) or not np.isfinite(prediction).all() or not 0 < member["weight"] <= 1:
+            raise InvalidFileError(f"The predictor {member['predictor']!r} is none that could have been chosen.")
+        members.append((Candidate(member["encoder"], model), model, float(member["weight"])))
+    if not members:
+        raise InvalidFileError("There is no predictor.")
+    selection = pd.DataFrame({name: head["selection"][name] for name in RECORD}).astype(RECORD)
     return Surrogate(space, AdaptiveSwitching.restore(space, y, scores, members, encoders, selection))
+
+
+def _restores(spec: dict[str, Any], space: SearchSpace) -> bool:
+    try:
+        return space_from_spec(json.loads(json.dumps(spec))) == space
+    except (SurronasError, TypeError):
+        return False
 
 
 def _read_model(content: bytes, name: str) -> Predictor:
     """A fitted model of the registered predictor ``name`` from a skops part that holds nothing else foreign."""
     wanted = predictor_class(name)
-    trusted = f"{wanted.__module__}.{wanted.__qualname__}"
-    foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - {trusted})
+    foreign = _foreign_types(content, wanted)
     if foreign:
         raise InvalidFileError(f"The part of predictor {name!r} holds {foreign[0]}, which is not loaded from a file.")
-    model = skops.io.loads(content, trusted=[trusted])
+    model = skops.io.loads(content, trusted=[_path_of(wanted)])
     if type(model) is not wanted:
         raise InvalidFileError(f"The part of predictor {name!r} holds a {type(model).__name__}.")
     return model
+
+
+def _foreign_types(content: bytes, wanted: type[Predictor]) -> list[str]:
+    """The types of a skops part that are neither the predictor's own nor ones that skops trusts."""
+    return sorted({*skops.io.get_untrusted_types(data=content)} - {_path_of(wanted)})
+
+
+def _path_of(wanted: type[Predictor]) -> str:
+    return f"{wanted.__module__}.{wanted.__qualname__}"

@@ -30,11 +30,23 @@ __all__ = ["AdaptiveSwitching"]
 
 _FIRST_ROUND = 2
 
+# The columns of ``selection_``, so that a saved record gets its types back.
+RECORD = {
+    "encoder": str,
+    "predictor": str,
+    "tau": float,
+    "tau_std": float,
+    "seconds": float,
+    "weight": float,
+    "status": str,
+    "reason": str,
+}
+
 
 class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
     """The best blend of (encoder, predictor) candidates by cross-validation.
 
-    Targets become normal scores of their ranks. Every candidate predicts each fold from the others; after
+    Targets become scores, halfway between ranks and values. Every candidate predicts each fold from the others; after
     two folds those clearly behind the best are dropped. The rule then weighs the rest by their out-of-fold
     predictions alone, the members are fitted to all rows, and the blend's out-of-fold residuals scale its
     intervals. Isomorphic rows share a fold.
@@ -45,6 +57,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
     space : SearchSpace
     rule : {"ensemble", "nat"}, default="ensemble"
     n_folds : int, default=5
+        At most; a fold holds at least two architectures.
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Candidates and folds run in parallel through joblib; the result does not depend on it.
@@ -52,8 +65,9 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     selection_ : DataFrame
-        A row a candidate, best first: encoder, predictor, tau (mean over folds), tau_std, seconds,
-        weight, status (``chosen``, ``kept``, ``dropped``, ``failed``) and reason.
+        A row a candidate, best first: encoder, predictor, tau (Kendall's, over all its out-of-fold
+        predictions), tau_std (over folds), seconds, weight, status (``chosen``, ``kept``, ``dropped``,
+        ``failed``) and reason.
     members_ : list of (Candidate, Predictor, float)
         The chosen candidates, fitted to all rows, with their weights.
 
@@ -109,10 +123,14 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
             self._drop(trials, fold, z)
             self._try(parallel, [t for t in trials if t.status == "kept"], folds[_FIRST_ROUND:], fold, z)
             kept = {t.candidate.name: t for t in trials if t.status == "kept"}
-            weights = RULES[self.rule](z, {name: t.out_of_fold() for name, t in kept.items()})
+            tried = {name: t.out_of_fold() for name, t in kept.items()}
+            weights = RULES[self.rule](z, tried)
             chosen = [kept[name] for name in weights] or [self._fallback(trials, X)]
             fitted = parallel(delayed(t.candidate.fit)(t.features, z, t.encoder.blocks_, t.seed) for t in chosen)
 
+        for name, oof in tried.items():
+            if not oof.usable:
+                kept[name].status, kept[name].reason = "dropped", kept[name].defect()
         for trial in chosen:
             trial.status, trial.weight = "chosen", weights.get(trial.candidate.name, 1.0)
         self.members_ = [(t.candidate, model, t.weight) for t, model in zip(chosen, fitted, strict=True)]
@@ -157,6 +175,8 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
     def _scores(self, X: IntArray) -> tuple[FloatArray, FloatArray]:
         """Blended normal scores, averaged over the architectures isomorphic to each row."""
         check_is_fitted(self, "members_")
+        if not len(X):
+            return np.empty(0), np.empty(0)
         rows, row_of = _distinct(self.space, X)
         members, group = self.space.isomorphs(rows)
         forms, form_of = _distinct(self.space, members)
@@ -180,7 +200,9 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
                 SurronasWarning,
                 stacklevel=4,
             )
-        return np.asarray((rng.permutation(distinct) % max(min(self.n_folds, distinct), 2))[group])
+        # A fold of one architecture ranks nothing.
+        n_folds = max(min(self.n_folds, distinct // 2), 2)
+        return np.asarray((rng.permutation(distinct) % n_folds)[group])
 
     def _try(
         self, parallel: Parallel, trials: Sequence[_Trial], folds: IntArray, fold: IntArray, z: FloatArray
@@ -199,7 +221,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
             return
         best = max(scores.values())
         m = int((fold < _FIRST_ROUND).sum())
-        margin = 2 * np.sqrt(2 * (2 * m + 5) / (9 * m * (m - 1))) * (1 - min(best, 0.95)) if m >= 20 else np.inf
+        margin = 2 * np.sqrt(2 * (2 * m + 5) / (9 * m * (m - 1))) * np.sqrt(1 - best**2) if m >= 20 else np.inf
         for trial, score in scores.items():
             if score < best - max(margin, 0.02):
                 trial.status = "dropped"
@@ -217,7 +239,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         return trial
 
     def _record(self, trials: Sequence[_Trial], z: FloatArray) -> pd.DataFrame:
-        frame = pd.DataFrame([t.record(z) for t in trials])
+        frame = pd.DataFrame([t.record(z) for t in trials]).astype(RECORD)
         order = frame.assign(rank=frame["status"].map({"chosen": 0, "kept": 1, "dropped": 2, "failed": 3}))
         order = order.sort_values(["rank", "weight", "tau"], ascending=[True, False, False], kind="stable")
         return order.drop(columns="rank").reset_index(drop=True)
@@ -246,7 +268,8 @@ class _Trial:
             self.status, self.reason = "failed", error
             return
         self.mean[rows], self.std[rows] = mean, std
-        self.taus.append(tau(z[rows], mean))
+        if np.ptp(z[rows]) > 0:  # equal targets cannot be ranked, and that is no fault of the candidate
+            self.taus.append(tau(z[rows], mean))
 
     def score(self, z: FloatArray) -> float:
         """Tau over all rows predicted so far."""
@@ -254,7 +277,13 @@ class _Trial:
         return tau(z[done], self.mean[done]) if done.sum() > 1 else float("nan")
 
     def out_of_fold(self) -> OutOfFold:
-        return OutOfFold(self.mean, self.std, np.array(self.taus))
+        return OutOfFold(self.mean, self.std, np.array(self.taus or [np.nan]))
+
+    def defect(self) -> str:
+        """Why its out-of-fold predictions rank nothing."""
+        if np.isnan(self.mean).any():
+            return "too few architectures to cross-validate"
+        return "constant predictions in a fold" if self.taus else "the targets of each fold are constant"
 
     def record(self, z: FloatArray) -> dict[str, Any]:
         taus = np.array(self.taus)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from math import prod
 from typing import Any
 
@@ -107,7 +108,11 @@ class SearchSpace:
 
     @classmethod
     def from_array(cls, X: Any) -> SearchSpace:
-        """The plain categorical space an integer array spans: gene ``i`` has ``max(X[:, i]) + 1`` choices."""
+        """The plain categorical space an integer array spans: gene ``i`` has ``max(X[:, i]) + 1`` choices.
+
+        The columns of a DataFrame name the genes.
+        """
+        names = map(str, X.columns) if isinstance(X, pd.DataFrame) else map("x{}".format, count())
         X = as_integers(X)
         if X.ndim != 2 or 0 in X.shape:
             raise InvalidInputError(f"The 'archs' must be a non-empty (n, n_genes) integer array. Got shape {X.shape}.")
@@ -118,7 +123,8 @@ class SearchSpace:
                 f"The 'archs' must hold integers from 0 to 4095 when no space is given. "
                 f"Got {X[row, gene]} in row {row}, gene {gene}; declare the genes for other values."
             )
-        return SearchSpace([Gene(f"x{i}", tuple(range(top + 1))) for i, top in enumerate(X.max(axis=0).tolist())])
+        tops = X.max(axis=0).tolist()
+        return SearchSpace([Gene(name, tuple(range(top + 1))) for name, top in zip(names, tops, strict=False)])
 
     # -- genes ---------------------------------------------------------------------------------
 
@@ -191,7 +197,7 @@ class SearchSpace:
             Naming the row and the gene.
         """
         if isinstance(archs, pd.DataFrame):
-            archs = archs.to_dict("records")
+            archs = archs.rename(columns=str).to_dict("records")
         if isinstance(archs, (str, bytes, Mapping)) or not isinstance(archs, Iterable):
             raise InvalidInputError(f"The 'archs' must be a sequence of architectures. Got one {type(archs).__name__}.")
         if not isinstance(archs, np.ndarray):
