@@ -19,8 +19,9 @@ from surronas.exceptions import FitError, InvalidInputError, SurronasWarning
 from surronas.predictors import Predictor
 from surronas.predictors.base import FloatArray
 from surronas.predictors.mean import Mean
-from surronas.selection.candidates import Candidate, encode, single_thread
+from surronas.selection.candidates import Candidate, single_thread
 from surronas.selection.conformal import Conformal
+from surronas.selection.features import encode, features, representatives
 from surronas.selection.rules import RULES, OutOfFold, tau
 from surronas.selection.targets import NormalScores
 from surronas.spaces import SearchSpace
@@ -173,25 +174,17 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         return switching
 
     def _scores(self, X: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Blended normal scores, averaged over the architectures isomorphic to each row."""
+        """Blended scores and their std."""
         check_is_fitted(self, "members_")
         if not len(X):
             return np.empty(0), np.empty(0)
-        rows, row_of = _distinct(self.space, X)
-        members, group = self.space.isomorphs(rows)
-        forms, form_of = _distinct(self.space, members)
-        features = {name: np.asarray(encoder.transform(forms)) for name, encoder in self.encoders_.items()}
+        encoded = {name: features(encoder, X) for name, encoder in self.encoders_.items()}
         with single_thread():
-            parts = [(*model.predict(features[c.encoder], return_std=True), w) for c, model, w in self.members_]
-        mean, std = _blend(parts)
-        count = np.bincount(group)
-        average = np.bincount(group, mean[form_of]) / count
-        square = np.bincount(group, std[form_of] ** 2 + mean[form_of] ** 2) / count
-        return average[row_of], np.sqrt(np.maximum(square - average**2, 0))[row_of]
+            return _blend([(*model.predict(encoded[c.encoder], return_std=True), w) for c, model, w in self.members_])
 
     def _folds(self, X: IntArray, rng: np.random.RandomState) -> IntArray:
         """(n,) fold of each row; isomorphic rows share one."""
-        _, group = np.unique(self.space.key(X), return_inverse=True)
+        _, group = np.unique(self.space.rank(representatives(self.space, X)), return_inverse=True)
         distinct = int(group.max()) + 1
         if distinct < len(X):
             warnings.warn(
@@ -215,7 +208,10 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
             trial.take(fold == k, z, *outcome)
 
     def _drop(self, trials: Sequence[_Trial], fold: IntArray, z: FloatArray) -> None:
-        """Drop candidates behind the best by more than two standard errors of the difference of two taus."""
+        """Drop candidates that cannot rank, or are behind the best by two standard errors of a difference of taus."""
+        for trial in trials:
+            if trial.status == "kept" and np.isnan(trial.taus).any():
+                trial.status, trial.reason = "dropped", trial.defect()
         scores = {t: t.score(z) for t in trials if t.status == "kept" and np.isfinite(t.score(z))}
         if not scores:
             return
@@ -243,12 +239,6 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         order = frame.assign(rank=frame["status"].map({"chosen": 0, "kept": 1, "dropped": 2, "failed": 3}))
         order = order.sort_values(["rank", "weight", "tau"], ascending=[True, False, False], kind="stable")
         return order.drop(columns="rank").reset_index(drop=True)
-
-
-def _distinct(space: SearchSpace, X: IntArray) -> tuple[IntArray, IntArray]:
-    """The different rows of X, and which of them each row is."""
-    _, first, inverse = np.unique(space.rank(X), return_index=True, return_inverse=True)
-    return X[first], inverse
 
 
 class _Trial:
@@ -281,9 +271,9 @@ class _Trial:
 
     def defect(self) -> str:
         """Why its out-of-fold predictions rank nothing."""
-        if np.isnan(self.mean).any():
-            return "too few architectures to cross-validate"
-        return "constant predictions in a fold" if self.taus else "the targets of each fold are constant"
+        if np.isnan(self.taus).any():
+            return "constant predictions in a fold"
+        return "too few architectures to cross-validate" if np.isnan(self.mean).any() else "no fold has two different targets"
 
     def record(self, z: FloatArray) -> dict[str, Any]:
         taus = np.array(self.taus)

@@ -1,0 +1,61 @@
+"""Conformal factors by hand and by simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom, norm
+
+from surronas.exceptions import InvalidInputError
+from surronas.selection.conformal import Conformal
+
+
+@pytest.mark.parametrize(
+    ("coverage", "expected"), [(0.1, 1.0), (0.5, 5.0), (0.8, 8.0), (0.9, 9.0), (0.85, 8.5), (0.05, 1.0)]
+)
+def test_nine_scores_split_the_line_into_tenths(coverage, expected):
+    """A tenth exchangeable score falls into each of the ten gaps alike; between them the factor is linear."""
+    scores = np.random.default_rng(0).permutation(np.arange(1.0, 10.0))
+    assert Conformal(scores).factor(coverage) == pytest.approx(expected)
+
+
+def test_beyond_what_n_scores_can_say_it_is_a_normal_tail():
+    scores = np.arange(1.0, 10.0)
+    factor = Conformal(scores).factor(0.95)
+    assert factor == pytest.approx(9.0 * norm.ppf(0.975) / norm.ppf(0.95))
+
+
+def test_scale_makes_the_std_true_on_average():
+    rng = np.random.default_rng(0)
+    residuals = rng.normal(size=20_000) * 3
+    assert Conformal(np.abs(residuals)).scale == pytest.approx(3, rel=0.03)
+    assert Conformal(np.array([3.0, 4.0])).scale == pytest.approx(np.sqrt(12.5))
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=40), st.lists(st.floats(0.001, 0.999), min_size=2))
+def test_more_coverage_is_never_narrower(scores, coverages):
+    factors = [Conformal(np.array(scores)).factor(c) for c in sorted(coverages)]
+    assert (np.diff(factors) >= -1e-9 * max(max(scores), 1)).all()
+    assert min(factors) >= 0
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9])
+@pytest.mark.parametrize("n", [9, 30])
+def test_exchangeable_scores_are_covered_as_promised(n, coverage):
+    """Whatever their distribution; the count of covered trials is binomial."""
+    rng = np.random.default_rng(n)
+    trials = 4000
+    scores = rng.lognormal(sigma=1.0, size=(trials, n + 1))
+    covered = sum(row[-1] <= Conformal(row[:-1]).factor(coverage) for row in scores)
+    # Between two order statistics the factor is interpolated, which costs at most one part in n + 1.
+    low, high = (binom.ppf(q, trials, coverage) for q in (1e-4, 1 - 1e-4))
+    slack = 0 if np.isclose(coverage * (n + 1) % 1, 0) else trials / (n + 1)
+    assert low - slack <= covered <= high + slack
+
+
+@pytest.mark.parametrize("coverage", [0, 1, 0.0, 1.0, -0.1, 90, float("nan"), float("inf"), "0.9", None, [0.9]])
+def test_coverage_must_be_between_0_and_1(coverage):
+    with pytest.raises(InvalidInputError, match="The 'coverage' parameter .* must be between 0 and 1. Got .* instead"):
+        Conformal(np.arange(5.0)).factor(coverage)
