@@ -34,7 +34,7 @@ if __name__ == "__main__":
     )
     taus = report.frame.pivot_table(index="n_train", columns="predictor", values="kendall_tau", aggfunc=["mean", "std"])
     show(taus.round(3).to_string())
-    coverage = report.frame.pivot_table(index="n_train", columns="predictor", values="coverage")
+    coverage = report.frame.pivot_table(index="n_train", columns="predictor", values="coverage_90")
     show(f"coverage of 90 % intervals\n{coverage.round(3).to_string()}")
     for n, floor in FLOORS.items():
         show(f"n = {n}: auto {taus['mean']['auto'][n]:.3f}, asked for {floor}")

@@ -42,7 +42,7 @@ if __name__ == "__main__":
         )
         means = report.frame.pivot_table(index="n_train", columns="predictor", values="kendall_tau")
         spread = report.frame.pivot_table(index="n_train", columns="predictor", values="kendall_tau", aggfunc="std")
-        coverage = report.frame.pivot_table(index="n_train", columns="predictor", values="coverage")
+        coverage = report.frame.pivot_table(index="n_train", columns="predictor", values="coverage_90")
         for n in means.index:
             best = means.loc[n, singles].idxmax()
             rows.append(

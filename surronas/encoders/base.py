@@ -39,6 +39,8 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     space_: SearchSpace
+    additive = True
+    """Whether the mean of two rows of features describes both; an encoder of graphs sets it to False."""
 
     def __init__(self, space: SearchSpace | str | None = None) -> None:
         self.space = space

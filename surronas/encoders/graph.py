@@ -26,6 +26,8 @@ class Graph(Encoder):
     1.0
     """
 
+    additive = False
+
     def _fit(self, C: IntArray) -> None:
         graph = self.space_.graph(C[:1])
         self.n_nodes_ = graph.adjacency.shape[1]

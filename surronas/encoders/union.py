@@ -26,6 +26,7 @@ class Union(Encoder):
 
     def _fit(self, C: IntArray) -> None:
         self.encoders_ = [get_encoder(name, space=self.space_).fit(C) for name in self.encoders]
+        self.additive = all(encoder.additive for encoder in self.encoders_)
 
     def _names(self) -> list[str]:
         return [

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
-from surronas.encoders import get_encoder
-from surronas.encoders.base import Blocks, Encoder
+from surronas.encoders.base import Blocks
 from surronas.exceptions import InvalidInputError
 from surronas.predictors import Predictor, get_predictor, predictor_name
 from surronas.predictors.base import FloatArray
@@ -119,7 +117,7 @@ def _portfolio(space: SearchSpace) -> list[tuple[str, str]]:
         return [("one_hot", p) for p in (*_GOOD, "linear")]
     graph = _graph_views(space)
     everything = f"{graph}+one_hot"
-    return [(encoder, part) for part in ("gp", "xgboost") for encoder in (graph, everything)]
+    return [(graph, "gp"), (everything, "gp"), (graph, "xgboost_rank"), (everything, "xgboost")]
 
 
 def _views(space: SearchSpace, predictor: Predictor) -> list[str]:
@@ -130,9 +128,3 @@ def _views(space: SearchSpace, predictor: Predictor) -> list[str]:
         return ["one_hot"]
     graph = _graph_views(space)
     return [graph, f"{graph}+one_hot", "one_hot"]
-
-
-def encode(space: SearchSpace, names: Sequence[str], C: Any) -> dict[str, tuple[Encoder, FloatArray]]:
-    """Each encoder, fitted to the space, with the features of the canonical genotypes C; each only once."""
-    fitted = {name: get_encoder(name, space=space).fit(C) for name in dict.fromkeys(names)}
-    return {name: (encoder, np.asarray(encoder.transform(C))) for name, encoder in fitted.items()}

@@ -273,7 +273,11 @@ class _Trial:
         """Why its out-of-fold predictions rank nothing."""
         if np.isnan(self.taus).any():
             return "constant predictions in a fold"
-        return "too few architectures to cross-validate" if np.isnan(self.mean).any() else "no fold has two different targets"
+        return (
+            "too few architectures to cross-validate"
+            if np.isnan(self.mean).any()
+            else "no fold has two different targets"
+        )
 
     def record(self, z: FloatArray) -> dict[str, Any]:
         taus = np.array(self.taus)

@@ -1,4 +1,4 @@
-"""Targets as normal scores of their ranks, and the way back."""
+"""Targets as scores, and the way back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ __all__ = ["NormalScores"]
 
 
 class NormalScores:
-    """A strictly increasing map between targets and the normal scores of their ranks.
+    """A strictly increasing map between targets and scores that are easier to predict.
 
-    Accuracies are skewed and bunch at the top; on their normal scores, errors weigh the same everywhere
-    and predictors rank better. Between the training targets the map is piecewise linear; beyond them it
-    goes on with the mean slope of the outer tenth.
+    Accuracies are skewed and bunch at the top. A target's score is the mean of the normal score of its rank,
+    on which errors weigh the same everywhere, and of its standard score, which keeps what ranks forget: how
+    far apart targets are. Between the training targets the map is piecewise linear; beyond them it goes on
+    with the mean slope of the outer tenth.
 
     Parameters
     ----------
@@ -26,11 +27,13 @@ class NormalScores:
     Attributes
     ----------
     scores : (n,) float64
-        The training targets' normal scores; equal targets share one.
+        The training targets' scores; equal targets share one.
     """
 
     def __init__(self, y: FloatArray) -> None:
-        self.scores = np.asarray(ndtri((rankdata(y) - 0.5) / len(y)), dtype=np.float64)
+        ranks = ndtri((rankdata(y) - 0.5) / len(y))
+        spread = y.std()
+        self.scores = np.asarray((ranks + (y - y.mean()) / (spread if spread > 0 else 1)) / 2, dtype=np.float64)
         self.y, first = np.unique(y, return_index=True)
         self.z = self.scores[first]
         if len(self.y) == 1:

@@ -303,8 +303,8 @@ class SearchSpace:
     def isomorphs(self, C: Any) -> tuple[IntArray, IntArray]:
         """All canonical genotypes isomorphic to each of n canonical ones.
 
-        A space whose canonical form does not yet make isomorphic architectures equal overrides it; what is
-        predicted is averaged over them, so that isomorphic architectures are predicted the same.
+        A space whose canonical form does not yet make isomorphic architectures equal overrides it;
+        features are averaged over them, so that isomorphic architectures are predicted the same.
 
         Returns
         -------

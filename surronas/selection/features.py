@@ -1,0 +1,50 @@
+"""Features that are equal for isomorphic architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from surronas.encoders import get_encoder
+from surronas.encoders.base import Encoder, FloatArray
+from surronas.spaces import SearchSpace
+from surronas.spaces.base import IntArray
+
+__all__ = ["encode", "features", "representatives"]
+
+
+def encode(space: SearchSpace, names: Sequence[str], C: IntArray) -> dict[str, tuple[Encoder, FloatArray]]:
+    """Each encoder, fitted to the space, with the features of canonical genotypes; each encoder once."""
+    fitted = {name: get_encoder(name, space=space).fit(C) for name in dict.fromkeys(names)}
+    return {name: (encoder, features(encoder, C)) for name, encoder in fitted.items()}
+
+
+def features(encoder: Encoder, C: IntArray) -> FloatArray:
+    """(n, d) the features of n canonical genotypes, averaged over the architectures isomorphic to each.
+
+    What an encoder says of one drawing of an architecture depends on the drawing; the mean over all drawings
+    does not, and predicts better. Where features cannot be averaged, those of one drawing stand for all.
+    """
+    space = encoder.space_
+    rows, row_of = _distinct(space, C)
+    if not encoder.additive:
+        return np.asarray(encoder.transform(representatives(space, rows)), dtype=np.float64)[row_of]
+    members, group = space.isomorphs(rows)
+    forms, form_of = _distinct(space, members)
+    counts = np.bincount(group)
+    mean = csr_array((1 / counts[group], form_of, np.r_[0, np.cumsum(counts)]), shape=(len(rows), len(forms)))
+    return np.asarray((mean @ np.asarray(encoder.transform(forms), dtype=np.float64))[row_of])
+
+
+def representatives(space: SearchSpace, C: IntArray) -> IntArray:
+    """(n, n_genes) for each canonical genotype the first one isomorphic to it."""
+    members, group = space.isomorphs(C)
+    return members[np.searchsorted(group, np.arange(len(C)))]
+
+
+def _distinct(space: SearchSpace, X: IntArray) -> tuple[IntArray, IntArray]:
+    """The different rows of X, and which of them each row is."""
+    _, first, inverse = np.unique(space.rank(X), return_index=True, return_inverse=True)
+    return X[first], inverse
