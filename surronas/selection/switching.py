@@ -186,9 +186,10 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         """(n,) fold of each row; isomorphic rows share one."""
         _, group = np.unique(self.space.rank(representatives(self.space, X)), return_inverse=True)
         distinct = int(group.max()) + 1
-        if distinct < len(X):
+        repeated = len(X) - len(np.unique(self.space.key(X)))
+        if repeated:
             warnings.warn(
-                f"{len(X) - distinct} of the {len(X)} architectures in 'archs' repeat another one (isomorphic); "
+                f"{repeated} of the {len(X)} architectures in 'archs' repeat another one (isomorphic); "
                 f"they share a fold in cross-validation.",
                 SurronasWarning,
                 stacklevel=4,
