@@ -38,7 +38,7 @@ class Candidate:
 
     def fit(self, F: FloatArray, z: FloatArray, blocks: Blocks, seed: int) -> Predictor:
         """A fitted copy of the predictor, told of the feature blocks and the seed where it takes them."""
-        predictor = clone(self.predictor)
+        predictor: Predictor = clone(self.predictor)
         params = predictor.get_params()
         given = {"blocks": blocks, "random_state": seed}
         predictor.set_params(**{k: v for k, v in given.items() if k in params and params[k] is None})
@@ -127,4 +127,4 @@ def _views(space: SearchSpace, predictor: Predictor) -> list[str]:
     if not space.has_graph:
         return ["one_hot"]
     graph = _graph_views(space)
-    return [graph, f"{graph}+one_hot", "one_hot"]
+    return [graph, f"{graph}+one_hot"]

@@ -32,8 +32,8 @@ class NormalScores:
 
     def __init__(self, y: FloatArray) -> None:
         ranks = ndtri((rankdata(y) - 0.5) / len(y))
-        spread = y.std()
-        self.scores = np.asarray((ranks + (y - y.mean()) / (spread if spread > 0 else 1)) / 2, dtype=np.float64)
+        spread = y.std() if np.ptp(y) > 0 else 1.0
+        self.scores = np.asarray((ranks + (y - y.mean()) / spread) / 2, dtype=np.float64)
         self.y, first = np.unique(y, return_index=True)
         self.z = self.scores[first]
         if len(self.y) == 1:
