@@ -1,7 +1,7 @@
-"""`auto` against the best of its candidates, and the coverage of its 90 % intervals, where no default was chosen.
+"""`auto` against the best of its candidates, and the coverage of its intervals, where no default was chosen.
 
-AnalogNAS-Bench and three NAS-Bench-Graph data sets, n = 32 and 128, ten seeds; train on n random architectures, test on the
-rest. The best candidate of a case (table, n) is the one of greatest mean tau over the seeds, known only afterwards.
+AnalogNAS-Bench and three NAS-Bench-Graph data sets, n = 32 and 128, ten seeds; train on n random architectures,
+test on the rest. The best candidate of a case (table, n) is that of greatest mean tau, known only afterwards.
 """
 
 from __future__ import annotations
@@ -62,4 +62,7 @@ if __name__ == "__main__":
     gap = frame["auto - best"]
     show(f"auto - best candidate: mean {gap.mean():+.4f}, worst {gap.min():+.4f} (asked for: -0.01 and -0.05)")
     low, high = frame["coverage"].min(), frame["coverage"].max()
-    show(f"coverage of 90 % intervals: mean {frame['coverage'].mean():.3f}, from {low:.3f} to {high:.3f} (asked for: .87 to .93)")
+    show(
+        f"coverage of 90 % intervals: mean {frame['coverage'].mean():.3f}, from {low:.3f} to {high:.3f} "
+        f"(asked for: .87 to .93)"
+    )

@@ -96,5 +96,12 @@ if __name__ == "__main__":
         ("auto at n = 100", fit, "< 20", "", None),
         ("auto predicts 15,625", predict, "< 1", "random forest, fit and predict", forest),
     ):
-        shown.add_row(step, f"{ours:.3f}", asked, peer, "" if its is None else f"{its:.2f}", "" if its is None else f"{its / ours:.1f}x")
+        shown.add_row(
+            step,
+            f"{ours:.3f}",
+            asked,
+            peer,
+            "" if its is None else f"{its:.2f}",
+            "" if its is None else f"{its / ours:.1f}x",
+        )
     Console().print(shown)

@@ -28,6 +28,9 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Location and scale of the training targets; ``y_scale_`` is 1 for constant ones.
     """
 
+    reads_graphs = False
+    """Whether it is made for the features of the ``graph`` encoder."""
+
     def fit(self, X: Any, y: Any) -> Predictor:
         """Fit.
 

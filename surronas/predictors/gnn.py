@@ -65,6 +65,8 @@ class GNN(Predictor):
     graph-based neural architecture encoding scheme for predictor-based NAS (for the ranking loss).
     """
 
+    reads_graphs = True
+
     def __init__(
         self,
         blocks: Any = None,

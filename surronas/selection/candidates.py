@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from sklearn.base import clone
-from threadpoolctl import threadpool_limits
 
 from surronas.encoders.base import Blocks
 from surronas.exceptions import InvalidInputError
 from surronas.predictors import Predictor, get_predictor, predictor_name
 from surronas.predictors.base import FloatArray
+from surronas.selection.quiet import quietly
 from surronas.spaces import SearchSpace
 
 __all__ = ["Candidate", "resolve_candidates"]
@@ -29,8 +27,11 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """``encoder:predictor``, as ``evaluate`` and ``fit_predictor`` read it."""
-        return f"{self.encoder}:{self.predictor_name}"
+        """``encoder:predictor``, as ``fit_predictor`` reads it, with the parameters that are not the default."""
+        plain = clone(self.predictor)
+        plain.set_params(**{name: None for name in ("blocks", "random_state") if name in plain.get_params()})
+        params = repr(plain).removeprefix(type(plain).__name__)
+        return f"{self.encoder}:{self.predictor_name}{'' if params == '()' else params}"
 
     @property
     def predictor_name(self) -> str:
@@ -42,22 +43,8 @@ class Candidate:
         params = predictor.get_params()
         given = {"blocks": blocks, "random_state": seed}
         predictor.set_params(**{k: v for k, v in given.items() if k in params and params[k] is None})
-        with single_thread(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quietly():
             return predictor.fit(F, z)
-
-
-class single_thread:
-    """One thread for BLAS, OpenMP and torch: small problems run faster, and results do not depend on the count."""
-
-    def __enter__(self) -> None:
-        self._torch = torch.get_num_threads()
-        torch.set_num_threads(1)
-        self._limits = threadpool_limits(1)
-
-    def __exit__(self, *error: Any) -> None:
-        self._limits.restore_original_limits()
-        torch.set_num_threads(self._torch)
 
 
 def resolve_candidates(
@@ -75,10 +62,8 @@ def resolve_candidates(
         ``"auto"`` or registered names; ``+`` joins encoders.
     space : SearchSpace
     """
-    predictors = [predictor] if isinstance(predictor, (str, Predictor)) else list(predictor)
-    encoders = [encoder] if isinstance(encoder, str) else list(encoder)
-    if not predictors or not encoders:
-        raise InvalidInputError("The 'predictor' and 'encoder' parameters must each name at least one. Got none.")
+    predictors = _listed(predictor, "predictor", (str, Predictor))
+    encoders = _listed(encoder, "encoder", (str,))
     candidates = []
     for choice in predictors:
         its_encoders = encoders
@@ -91,15 +76,23 @@ def resolve_candidates(
             pairs = [(e, choice) for e in its_encoders]
         for name, part in pairs:
             model = get_predictor(part) if isinstance(part, str) else part
-            if not isinstance(model, Predictor):
-                raise InvalidInputError(
-                    f"The 'predictor' parameter must be a Predictor or the name of one. "
-                    f"Got a {type(model).__name__} instead."
-                )
             names = _views(space, model) if name == "auto" else [name]
             candidates += [Candidate(encoder, model) for encoder in names]
     unique = {candidate.name: candidate for candidate in candidates}
     return list(unique.values())
+
+
+def _listed(value: Any, parameter: str, kinds: tuple[type, ...]) -> list[Any]:
+    """One part or a sequence of them as a list."""
+    parts = [value] if isinstance(value, kinds) or not isinstance(value, Iterable) else list(value)
+    wrong = [part for part in parts if not isinstance(part, kinds)]
+    if wrong or not parts:
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise InvalidInputError(
+            f"The {parameter!r} parameter must be a {wanted}, or a non-empty sequence of them. "
+            f"Got {wrong[0] if wrong else value!r} instead."
+        )
+    return parts
 
 
 _GOOD = ("gp", "xgboost", "extra_trees")
@@ -122,7 +115,7 @@ def _portfolio(space: SearchSpace) -> list[tuple[str, str]]:
 
 def _views(space: SearchSpace, predictor: Predictor) -> list[str]:
     """The encodings a single predictor is tried on when the encoder is ``auto``."""
-    if getattr(predictor, "reads_graphs", False):
+    if predictor.reads_graphs:
         return ["graph"]
     if not space.has_graph:
         return ["one_hot"]

@@ -19,9 +19,10 @@ from surronas.exceptions import FitError, InvalidInputError, SurronasWarning
 from surronas.predictors import Predictor
 from surronas.predictors.base import FloatArray
 from surronas.predictors.mean import Mean
-from surronas.selection.candidates import Candidate, single_thread
+from surronas.selection.candidates import Candidate
 from surronas.selection.conformal import Conformal
 from surronas.selection.features import encode, features, representatives
+from surronas.selection.quiet import quietly
 from surronas.selection.rules import RULES, OutOfFold, tau
 from surronas.selection.targets import NormalScores
 from surronas.spaces import SearchSpace
@@ -180,7 +181,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         if not len(X):
             return np.empty(0), np.empty(0)
         encoded = {name: features(encoder, X) for name, encoder in self.encoders_.items()}
-        with single_thread():
+        with quietly():
             return _blend([(*model.predict(encoded[c.encoder], return_std=True), w) for c, model, w in self.members_])
 
     def _folds(self, X: IntArray, rng: np.random.RandomState) -> IntArray:

@@ -64,10 +64,18 @@ def test_unknown_names_offer_the_nearest():
 
 def test_none_at_all_and_no_predictors():
     for empty in ({"predictor": []}, {"encoder": []}):
-        with pytest.raises(InvalidInputError, match="must each name at least one"):
+        with pytest.raises(InvalidInputError, match="non-empty sequence"):
             names(**empty)
-    with pytest.raises(InvalidInputError, match="must be a Predictor or the name of one. Got a list instead"):
+    with pytest.raises(InvalidInputError, match=r"must be a str or Predictor, .* Got \['gp'\] instead"):
         names([["gp"]], "one_hot")
+    for wrong in ({"predictor": 3}, {"encoder": 3}, {"predictor": type(get_predictor("mean"))}):
+        with pytest.raises(InvalidInputError, match="non-empty sequence"):
+            names(**wrong)
+
+
+def test_candidates_of_one_class_are_told_apart_by_their_parameters():
+    candidates = resolve_candidates([get_predictor("gp"), get_predictor("gp", max_iter=5)], "one_hot", PLAIN)
+    assert [c.name for c in candidates] == ["one_hot:gp", "one_hot:gp(max_iter=5)"]
 
 
 class Seen(Predictor):
