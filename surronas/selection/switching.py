@@ -230,8 +230,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         """The training mean, where no candidate could rank; an error where none could even be fitted."""
         if all(t.status == "failed" for t in trials):
             raise FitError("Every candidate failed. " + " ".join(f"{t.candidate.name}: {t.reason}." for t in trials))
-        encoder, features = encode(self.space, ["one_hot"], X)["one_hot"]
-        trial = _Trial(Candidate("one_hot", Mean()), 0, encoder, features)
+        trial = _Trial(Candidate("one_hot", Mean()), 0, *encode(self.space, ["one_hot"], X)["one_hot"])
         trial.mean, trial.std = np.zeros(len(X)), np.ones(len(X))
         trial.reason = "no candidate could rank the architectures"
         trials.append(trial)  # type: ignore[attr-defined]
