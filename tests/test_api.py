@@ -218,3 +218,10 @@ def test_two_architectures_are_enough():
     mean, std = fit(CELLS[:2], [1.0, 3.0]).predict(CELLS, return_std=True)
     assert ((mean >= 1) & (mean <= 3)).all()
     assert (std > 0).all()
+
+
+@pytest.mark.parametrize("wrong", [{"random_state": "x"}, {"n_jobs": 0}])
+def test_wrong_seeds_and_jobs_are_named(wrong):
+    (name,) = wrong
+    with pytest.raises(SurronasError, match=f"The '{name}'"):
+        sn.fit_predictor([[0, 1], [1, 0], [1, 1]], [1.0, 2.0, 3.0], predictor="mean", **wrong)

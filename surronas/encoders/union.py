@@ -24,9 +24,12 @@ class Union(Encoder):
         super().__init__(space)
         self.encoders = encoders
 
+    @property
+    def additive(self) -> bool:  # type: ignore[override]
+        return all(encoder.additive for encoder in self.encoders_)
+
     def _fit(self, C: IntArray) -> None:
         self.encoders_ = [get_encoder(name, space=self.space_).fit(C) for name in self.encoders]
-        self.additive = all(encoder.additive for encoder in self.encoders_)
 
     def _names(self) -> list[str]:
         return [

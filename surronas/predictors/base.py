@@ -26,6 +26,8 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     y_mean_, y_scale_ : float
         Location and scale of the training targets; ``y_scale_`` is 1 for constant ones.
+    y_constant_ : bool
+        All training targets are equal; so are all predictions then.
     """
 
     reads_graphs = False
@@ -43,7 +45,8 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         y = np.asarray(y, dtype=np.float64)
         self.y_mean_ = float(y.mean())
         scale = float(y.std())
-        self.y_scale_ = scale if scale > 1e-12 * max(1.0, abs(self.y_mean_)) else 1.0
+        self.y_constant_ = scale <= 1e-12 * max(1.0, abs(self.y_mean_))
+        self.y_scale_ = 1.0 if self.y_constant_ else scale
         self._fit(np.ascontiguousarray(X), (y - self.y_mean_) / self.y_scale_)
         return self
 
@@ -63,7 +66,8 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         mean, std = self._predict(np.ascontiguousarray(X))
-        mean = self.y_mean_ + self.y_scale_ * np.asarray(mean, dtype=np.float64)
+        mean = np.zeros(len(X)) if self.y_constant_ else np.asarray(mean, dtype=np.float64)
+        mean = self.y_mean_ + self.y_scale_ * mean
         return (mean, self.y_scale_ * np.asarray(std, dtype=np.float64)) if return_std else mean
 
     def _fit(self, X: FloatArray, y: FloatArray) -> None:

@@ -48,6 +48,8 @@ class GaussianProcess(Predictor):
         Lengthscales, and the weights of the Matérn and the linear part, on standardised targets.
     noise_ : float
         Noise variance on standardised targets.
+    n_iter_ : int
+        Steps taken.
 
     References
     ----------
@@ -72,7 +74,9 @@ class GaussianProcess(Predictor):
         if len(X) > self.max_rows:
             rows = check_random_state(self.random_state).permutation(len(X))[: self.max_rows]
         distances, products = self._relations(self.X_[rows], self.X_[rows])
-        log_parameters = _maximise(torch.from_numpy(distances), torch.from_numpy(products), y[rows], self.max_iter)
+        log_parameters, self.n_iter_ = _maximise(
+            torch.from_numpy(distances), torch.from_numpy(products), y[rows], self.max_iter
+        )
         parameters = np.exp(log_parameters)
         self.lengthscales_, self.smooth_, self.linear_ = parameters[:-1].reshape(3, -1)
         self.noise_ = float(parameters[-1])
@@ -127,8 +131,8 @@ def _loss(vector: Tensor, distances: Tensor, products: Tensor, y: Tensor) -> Ten
     return loss
 
 
-def _maximise(distances: Tensor, products: Tensor, y: FloatArray, max_iter: int) -> FloatArray:
-    """The best log parameters met; a failed step costs that step only, so that there always is a model."""
+def _maximise(distances: Tensor, products: Tensor, y: FloatArray, max_iter: int) -> tuple[FloatArray, int]:
+    """The best log parameters met, and the number of steps; a failed step costs only itself, so a model there is."""
     blocks = len(distances)
     start = np.log(np.r_[np.full(blocks, 1.5), np.full(blocks, 0.7 / blocks), np.full(blocks, 0.3 / blocks), 0.08])
     targets = torch.from_numpy(np.ascontiguousarray(y))
@@ -153,5 +157,5 @@ def _maximise(distances: Tensor, products: Tensor, y: FloatArray, max_iter: int)
     lowest = np.log(np.repeat([1e-2, 1e-6, 1e-5], [blocks, 2 * blocks, 1]))
     highest = np.r_[np.full(3 * blocks, np.log(1e3)), 3.0]
     bounds = Bounds(lowest, highest)
-    minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": max_iter})
-    return best
+    result = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": max_iter})
+    return best, max(int(result.nit), 1)

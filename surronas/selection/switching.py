@@ -111,7 +111,14 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         """
         if self.rule not in RULES:
             raise InvalidInputError(f"The 'rule' parameter must be one of {sorted(RULES)}. Got {self.rule!r} instead.")
-        rng = check_random_state(self.random_state)
+        try:
+            rng = check_random_state(self.random_state)
+        except ValueError as error:
+            raise InvalidInputError(
+                f"The 'random_state' must be an int, a RandomState or None. Got {self.random_state!r} instead."
+            ) from error
+        if self.n_jobs == 0:
+            raise InvalidInputError("The 'n_jobs' parameter must be a non-zero int or None. Got 0 instead.")
         self.y_ = y
         self.targets_ = NormalScores(y)
         z = self.targets_.scores
