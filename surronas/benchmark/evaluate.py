@@ -16,12 +16,13 @@ from joblib.parallel import get_active_backend
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from surronas.benchmark.cell import COLUMNS, Method, Task, run_cell
-from surronas.benchmark.journal import Journal, write_atomically
+from surronas.benchmark.journal import Journal
 from surronas.benchmark.protocol import Protocol, get_protocol
 from surronas.benchmark.provenance import provenance_of
 from surronas.benchmark.report import Report
 from surronas.datasets.table import BenchmarkTable
 from surronas.exceptions import InvalidInputError
+from surronas.io import write_atomic
 from surronas.predictors import Predictor
 
 __all__ = ["evaluate"]
@@ -112,8 +113,8 @@ def evaluate(
 
     frame = _frame([cells[key] for key in product(methods, sizes, repeats)])
     if out is not None:
-        write_atomically(Path(out) / "results.parquet", lambda path: frame.to_parquet(path, index=False))
-        write_atomically(Path(out) / "results.csv", lambda path: frame.to_csv(path, index=False))
+        write_atomic(Path(out) / "results.parquet", frame.to_parquet(index=False))
+        write_atomic(Path(out) / "results.csv", frame.to_csv(index=False).encode())
     provenance["protocol"] = protocol.describe(len(task.table), task.target.name, task.test_target.name)
     provenance["run"]["seconds"] = round(time.perf_counter() - started, 1)
     return Report(frame, task.target, task.test_target, protocol, provenance)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from surronas.exceptions import InvalidFileError, InvalidInputError
 
-__all__ = ["Journal", "write_atomically"]
+__all__ = ["Journal"]
 
 
 class Journal:
@@ -77,19 +77,6 @@ class Journal:
         if not isinstance(cell, dict):
             raise InvalidFileError(f"The journal {self.path} is damaged in line {number + 1}: {cell!r} is no object.")
         return cell
-
-
-def write_atomically(path: str | Path, write: Callable[[Path], Any]) -> Path:
-    """Let ``write`` fill a file beside ``path``, then move it there, so that no reader sees half a file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        write(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
 
 
 def _append(file: BinaryIO, record: Mapping[str, Any]) -> None:

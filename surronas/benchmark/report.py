@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 
 from surronas.benchmark.checks import Finding, run_checks
-from surronas.benchmark.journal import write_atomically
 from surronas.benchmark.page import Section, render
 from surronas.benchmark.protocol import Protocol
 from surronas.benchmark.scores import SCORES, Score
 from surronas.benchmark.statistics import cliques, friedman, mean_ranks, nemenyi_distance, pairwise_wilcoxon
 from surronas.datasets.table import Target
 from surronas.exceptions import UnknownNameError
+from surronas.io import write_atomic
 
 __all__ = ["RankTest", "Report"]
 
@@ -164,7 +164,8 @@ class Report:
         sections : sequence of Section
             Further sections, shown first.
         """
-        return write_atomically(path, lambda partial: partial.write_text(render(self, sections), encoding="utf-8"))
+        write_atomic(path, render(self, sections).encode())
+        return Path(path)
 
 
 def _score(metric: str) -> Score:

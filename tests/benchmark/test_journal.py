@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surronas.benchmark.journal import Journal, write_atomically
+from surronas.benchmark.journal import Journal
 from surronas.exceptions import InvalidFileError, InvalidInputError
 
 HEADER = {"table": "toy", "seed": 0}
@@ -57,16 +55,3 @@ def test_another_measurement_is_refused_by_what_differs(tmp_path):
     ):
         Journal(path, {**HEADER, "seed": 1})
     assert path.read_bytes() == before
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path):
-    path = write_atomically(tmp_path / "a.json", lambda p: p.write_text(json.dumps(1)))
-
-    def fail(partial):
-        partial.write_text("half")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, fail)
-    assert path.read_text() == "1"
-    assert list(tmp_path.iterdir()) == [path]
