@@ -69,12 +69,19 @@ def fit_predictor(
     True
     """
     space = resolve_space(space, archs)
-    X = space.canonical(space.parse(archs))
-    targets = check_targets(y, n=len(X))
+    genotypes = space.parse(archs)
+    targets = check_targets(y, n=len(genotypes))
+    repeated = len(genotypes) - len(np.unique(space.key(genotypes)))
+    if repeated:
+        warnings.warn(
+            f"{repeated} of the {len(genotypes)} architectures in 'archs' repeat another one (isomorphic); "
+            f"they share a fold in cross-validation.",
+            SurronasWarning,
+            stacklevel=2,
+        )
     candidates = resolve_candidates(predictor, encoder, space)
-    return Surrogate(
-        space, AdaptiveSwitching(candidates, space, random_state=random_state, n_jobs=n_jobs).fit(X, targets)
-    )
+    switching = AdaptiveSwitching(candidates, space, random_state=random_state, n_jobs=n_jobs)
+    return Surrogate(space, switching.fit(space.canonical(genotypes), targets))
 
 
 def check_targets(y: Any, n: int) -> FloatArray:

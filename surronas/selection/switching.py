@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from surronas.encoders.base import Encoder
-from surronas.exceptions import FitError, InvalidInputError, SurronasWarning
+from surronas.exceptions import FitError, InvalidInputError
 from surronas.predictors import Predictor
 from surronas.predictors.base import FloatArray
 from surronas.predictors.mean import Mean
@@ -195,14 +194,6 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         """(n,) fold of each row; isomorphic rows share one."""
         _, group = np.unique(self.space.rank(representatives(self.space, X)), return_inverse=True)
         distinct = int(group.max()) + 1
-        repeated = len(X) - len(np.unique(self.space.key(X)))
-        if repeated:
-            warnings.warn(
-                f"{repeated} of the {len(X)} architectures in 'archs' repeat another one (isomorphic); "
-                f"they share a fold in cross-validation.",
-                SurronasWarning,
-                stacklevel=4,
-            )
         # A fold of one architecture ranks nothing.
         n_folds = max(min(self.n_folds, distinct // 2), 2)
         return np.asarray((rng.permutation(distinct) % n_folds)[group])
