@@ -30,7 +30,7 @@ from surronas.spaces.base import IntArray, RandomState
 __all__ = ["AdaptiveSwitching"]
 
 _FIRST_ROUND = 2
-_EXPONENT = 0.7
+_EXPONENT = 0.35
 
 # The columns of ``selection_``, so that a saved record gets its types back.
 RECORD = {
