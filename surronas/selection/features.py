@@ -12,7 +12,7 @@ from surronas.encoders.base import Encoder, FloatArray
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
 
-__all__ = ["encode", "features", "representatives"]
+__all__ = ["distinct", "encode", "features", "representatives"]
 
 
 def encode(space: SearchSpace, names: Sequence[str], C: IntArray) -> dict[str, tuple[Encoder, FloatArray]]:
@@ -28,11 +28,11 @@ def features(encoder: Encoder, C: IntArray) -> FloatArray:
     does not, and predicts better. Where features cannot be averaged, those of one drawing stand for all.
     """
     space = encoder.space_
-    rows, row_of = _distinct(space, C)
+    rows, row_of = distinct(space, C)
     if not encoder.additive:
         return np.asarray(encoder.transform(representatives(space, rows)), dtype=np.float64)[row_of]
     members, group = space.isomorphs(rows)
-    forms, form_of = _distinct(space, members)
+    forms, form_of = distinct(space, members)
     counts = np.bincount(group)
     mean = csr_array((1 / counts[group], form_of, np.r_[0, np.cumsum(counts)]), shape=(len(rows), len(forms)))
     return np.asarray((mean @ np.asarray(encoder.transform(forms), dtype=np.float64))[row_of])
@@ -44,7 +44,7 @@ def representatives(space: SearchSpace, C: IntArray) -> IntArray:
     return members[np.searchsorted(group, np.arange(len(C)))]
 
 
-def _distinct(space: SearchSpace, X: IntArray) -> tuple[IntArray, IntArray]:
+def distinct(space: SearchSpace, X: IntArray) -> tuple[IntArray, IntArray]:
     """The different rows of X, and which of them each row is."""
     _, first, inverse = np.unique(space.rank(X), return_index=True, return_inverse=True)
     return X[first], inverse

@@ -20,7 +20,7 @@ from surronas.predictors.base import FloatArray
 from surronas.predictors.mean import Mean
 from surronas.selection.candidates import Candidate
 from surronas.selection.conformal import Conformal
-from surronas.selection.features import encode, features, representatives
+from surronas.selection.features import distinct, encode, features, representatives
 from surronas.selection.quiet import quietly
 from surronas.selection.rules import RULES, OutOfFold, tau
 from surronas.selection.targets import NormalScores
@@ -186,9 +186,13 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "members_")
         if not len(X):
             return np.empty(0), np.empty(0)
-        encoded = {name: features(encoder, X) for name, encoder in self.encoders_.items()}
+        rows, row_of = distinct(self.space, X)
+        forms, form_of = distinct(self.space, representatives(self.space, rows))
+        encoded = {name: features(encoder, forms) for name, encoder in self.encoders_.items()}
         with quietly():
-            return _blend([(*model.predict(encoded[c.encoder], return_std=True), w) for c, model, w in self.members_])
+            parts = [(*model.predict(encoded[c.encoder], return_std=True), w) for c, model, w in self.members_]
+        mean, std = _blend(parts)
+        return mean[form_of][row_of], std[form_of][row_of]
 
     def _folds(self, X: IntArray, rng: np.random.RandomState) -> IntArray:
         """(n,) fold of each row; isomorphic rows share one."""
