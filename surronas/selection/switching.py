@@ -23,7 +23,7 @@ from surronas.selection.conformal import Conformal
 from surronas.selection.features import distinct, encode, features, representatives
 from surronas.selection.quiet import quietly
 from surronas.selection.rules import RULES, OutOfFold, tau
-from surronas.selection.targets import NormalScores
+from surronas.selection.targets import TargetScores
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray, RandomState
 
@@ -119,7 +119,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         if self.n_jobs == 0:
             raise InvalidInputError("The 'n_jobs' parameter must be a non-zero int or None. Got 0 instead.")
         self.y_ = y
-        self.targets_ = NormalScores(y)
+        self.targets_ = TargetScores(y)
         z = self.targets_.scores
         fold = self._folds(X, rng)
         encoded = encode(self.space, [c.encoder for c in self.candidates], X)
@@ -176,7 +176,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
     ) -> AdaptiveSwitching:
         """A fitted instance from its saved state."""
         switching = cls([candidate for candidate, _, _ in members], space)
-        switching.y_, switching.targets_ = y, NormalScores(y)
+        switching.y_, switching.targets_ = y, TargetScores(y)
         switching.conformal_ = Conformal(conformal_scores)
         switching.members_, switching.encoders_, switching.selection_ = members, encoders, selection
         return switching

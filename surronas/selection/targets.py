@@ -8,10 +8,10 @@ from scipy.stats import rankdata
 
 from surronas.predictors.base import FloatArray
 
-__all__ = ["NormalScores"]
+__all__ = ["TargetScores"]
 
 
-class NormalScores:
+class TargetScores:
     """A strictly increasing map between targets and scores that are easier to predict.
 
     Accuracies are skewed and bunch at the top. A target's score is the mean of the normal score of its rank,
