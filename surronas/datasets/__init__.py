@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from surronas.datasets.table import BenchmarkTable, TableInfo, Target
+from surronas.datasets.table import BenchmarkTable, Runs, TableInfo, Target
 from surronas.exceptions import InvalidInputError
 from surronas.registry import Registry
 
 __all__ = [
     "BenchmarkTable",
+    "Runs",
     "TableInfo",
     "Target",
     "list_benchmarks",

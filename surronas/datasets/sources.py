@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import pandas as pd
+
 from surronas.datasets.files import data_file
-from surronas.datasets.table import TableInfo
+from surronas.datasets.table import TableInfo, Target
 from surronas.exceptions import InvalidInputError, UnknownNameError
 
-__all__ = ["choose_dataset", "info_of"]
+__all__ = ["choose_dataset", "drop_impossible", "info_of"]
 
 
 def choose_dataset(benchmark: str, dataset: str | None, known: Sequence[str], default: str | None = None) -> str:
@@ -34,3 +37,15 @@ def info_of(names: Sequence[str], notes: str) -> TableInfo:
         checksum="; ".join(f"{file.name} sha256:{file.sha256}" for file in files),
         notes=notes,
     )
+
+
+def drop_impossible(targets: pd.DataFrame, described: Sequence[Target]) -> str:
+    """Set values that no measurement can have to NaN, in place; says how many of which target, or nothing."""
+    said = []
+    for target in described:
+        column = targets[target.name]
+        impossible = column.notna().to_numpy() & ~target.possible(column)
+        if impossible.any():
+            targets.loc[impossible, target.name] = np.nan
+            said.append(f"{impossible.sum()} of {target.name}")
+    return f"Impossible values set to missing: {', '.join(said)}." if said else ""

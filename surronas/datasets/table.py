@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,9 +15,10 @@ from sklearn.utils import check_random_state
 from surronas.exceptions import InvalidInputError, UnknownNameError
 from surronas.spaces.base import IntArray, RandomState, SearchSpace
 
-__all__ = ["KINDS", "BenchmarkTable", "TableInfo", "Target"]
+__all__ = ["KINDS", "BenchmarkTable", "Runs", "TableInfo", "Target"]
 
-KINDS = ("accuracy", "error", "loss", "latency", "energy", "size", "compute", "spread")
+KINDS = ("accuracy", "error", "loss", "latency", "energy", "size", "compute", "proxy", "spread")
+_POSITIVE = ("latency", "energy", "size", "compute")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Target:
     maximize : bool
         Whether more is better.
     kind : str
-        One of ``KINDS``; ``"spread"`` is the uncertainty of another target.
+        One of ``KINDS``; ``"proxy"`` is a zero-cost score, ``"spread"`` the uncertainty of another target.
     description : str
     """
 
@@ -45,6 +46,38 @@ class Target:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise UnknownNameError.of("kind of target", self.kind, KINDS)
+
+    def possible(self, values: Any) -> NDArray[np.bool_]:
+        """Which values a measurement of this kind can have: finite, percentages 0 to 100, costs above 0."""
+        values = np.asarray(values, dtype=np.float64)
+        low = 0.0 if self.unit == "%" or self.kind == "spread" else -np.inf
+        high = 100.0 if self.unit == "%" else np.inf
+        positive = values > 0 if self.kind in _POSITIVE else True
+        return np.asarray(np.isfinite(values) & (values >= low) & (values <= high) & positive)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Every measurement behind one target.
+
+    Parameters
+    ----------
+    values : (n, ...) float64
+        One row an architecture, then one axis for each of ``axes``; NaN where there is no measurement.
+    axes : mapping of name to labels
+        ``{"seed": (777, 888, 999)}``, ``{"seed": (777, 888), "epoch": (1, 2, 3)}``.
+    """
+
+    values: NDArray[np.float64]
+    axes: Mapping[str, tuple[Any, ...]]
+
+    def __post_init__(self) -> None:
+        lengths = tuple(len(labels) for labels in self.axes.values())
+        if self.values.shape[1:] != lengths:
+            raise InvalidInputError(
+                f"The 'values' of runs must have shape (n, {', '.join(map(str, lengths))}) for the axes "
+                f"{', '.join(self.axes)}. Got shape {self.values.shape}."
+            )
 
 
 @dataclass(frozen=True)
@@ -73,6 +106,10 @@ class BenchmarkTable:
         One for each column.
     info : TableInfo
     dataset : str, optional
+    runs : mapping of target name to Runs, optional
+        Where the source keeps single runs or epochs.
+    context : DataFrame, optional
+        What else a row stands for, where one architecture has several rows: n rows, say the task's number.
 
     Attributes
     ----------
@@ -89,6 +126,8 @@ class BenchmarkTable:
         described: Sequence[Target],
         info: TableInfo,
         dataset: str | None = None,
+        runs: Mapping[str, Runs] | None = None,
+        context: pd.DataFrame | None = None,
     ) -> None:
         self.name = name
         self.dataset = dataset
@@ -96,6 +135,8 @@ class BenchmarkTable:
         self.archs: IntArray = space.parse(archs)
         self.targets = targets.astype(np.float64).reset_index(drop=True)
         self.info = info
+        self.runs = dict(runs or {})
+        self.context = None if context is None else context.reset_index(drop=True)
         self._described = {target.name: target for target in described}
         if len(self.targets) != len(self.archs):
             raise InvalidInputError(
@@ -106,6 +147,14 @@ class BenchmarkTable:
             raise InvalidInputError(
                 f"The 'described' targets must be the columns {list(self.targets.columns)}. "
                 f"Got {list(self._described)}."
+            )
+        lengths = {name: len(runs.values) for name, runs in self.runs.items()}
+        lengths |= {} if self.context is None else {"context": len(self.context)}
+        wrong = next((name for name, n in lengths.items() if n != len(self)), None)
+        if wrong is not None or not self.runs.keys() <= self._described.keys():
+            raise InvalidInputError(
+                f"The 'runs' of a table must belong to its targets and, like the 'context', have {len(self)} rows. "
+                f"Got {lengths}."
             )
 
     def __len__(self) -> int:
@@ -154,9 +203,17 @@ class BenchmarkTable:
                 f"The 'rows' parameter of subset must be a 1-d array of row numbers from 0 to {len(self) - 1}, "
                 f"or a mask of {len(self)}. Got {rows.dtype} of shape {rows.shape}."
             )
-        targets = self.targets.loc[rows].copy()
-        described = tuple(self._described.values())
-        return BenchmarkTable(self.name, self.space, self.archs[rows], targets, described, self.info, self.dataset)
+        return BenchmarkTable(
+            self.name,
+            self.space,
+            self.archs[rows],
+            self.targets.loc[rows].copy(),
+            tuple(self._described.values()),
+            self.info,
+            self.dataset,
+            {name: Runs(runs.values[rows], runs.axes) for name, runs in self.runs.items()},
+            None if self.context is None else self.context.loc[rows],
+        )
 
     def split(
         self, n_train: int, random_state: RandomState = 0, unique: bool = True, target: str | None = None

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surronas.datasets import BenchmarkTable, TableInfo, Target
+from surronas.datasets import BenchmarkTable, Runs, TableInfo, Target
+from surronas.datasets.sources import drop_impossible
 from surronas.exceptions import InvalidInputError, UnknownNameError
 from surronas.spaces import Gene, SearchSpace
 
@@ -168,3 +169,32 @@ def test_inconsistent_tables_are_refused():
         BenchmarkTable("toy", Sorted(), [[0, 0, 0], [0, 0, 1]], targets, TARGETS[:1], INFO)
     with pytest.raises(InvalidInputError, match="Got 3 in row 1"):
         BenchmarkTable("toy", Sorted(), [[0, 0, 0], [0, 0, 3]], targets, TARGETS, INFO)
+
+
+def test_runs_and_context_go_with_their_rows(table):
+    values = np.arange(54.0).reshape(27, 2)
+    context = pd.DataFrame({"task": [f"t{i}" for i in range(27)]})
+    runs = {"accuracy": Runs(values, {"seed": (1, 2)})}
+    full = BenchmarkTable("toy", table.space, table.archs, table.targets, TARGETS, INFO, None, runs, context)
+    part = full.subset(np.array([3, 1]))
+    assert part.runs["accuracy"].values.tolist() == [[6.0, 7.0], [2.0, 3.0]]
+    assert part.context["task"].tolist() == ["t3", "t1"]
+
+
+def test_runs_must_fit(table):
+    with pytest.raises(InvalidInputError, match="shape"):
+        Runs(np.zeros((27, 3)), {"seed": (1, 2)})
+    for wrong in (
+        {"accuracy": Runs(np.zeros((26, 1)), {"seed": (1,)})},
+        {"other": Runs(np.zeros((27, 1)), {"seed": (1,)})},
+    ):
+        with pytest.raises(InvalidInputError, match="runs"):
+            BenchmarkTable("toy", table.space, table.archs, table.targets, TARGETS, INFO, runs=wrong)
+
+
+def test_impossible_values_become_missing_and_are_counted():
+    targets = pd.DataFrame({"accuracy": [50.0, 101.0, np.nan, -1.0], "latency": [0.0, 1.0, np.inf, -3.0]})
+    assert drop_impossible(targets, TARGETS) == "Impossible values set to missing: 2 of accuracy, 3 of latency."
+    assert targets["accuracy"].isna().tolist() == [False, True, True, True]
+    assert targets["latency"].isna().tolist() == [True, False, True, True]
+    assert drop_impossible(targets, TARGETS) == ""
