@@ -9,6 +9,8 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from torch import nn
 
 from surronas.exceptions import InvalidInputError
 from surronas.spaces import get_space
@@ -88,9 +90,95 @@ def test_the_published_nets_are_the_canonical_ones(naslib):
 
 
 @pytest.mark.needs_data("nasbench201/nb201_zc_proxies.csv")
-def test_parameters_equal_the_published_ones(naslib):
-    params = space.cost(space.parse(naslib["net_str"]))["params"]
-    np.testing.assert_allclose(params / 1e6, naslib["params"], rtol=1e-9)
+@pytest.mark.parametrize(
+    ("file", "network"),
+    [
+        ("nb201_zc_proxies", {}),
+        ("nb201_ImageNet16-120_zc_proxies", {"num_classes": 120, "resolution": 16}),
+    ],
+)
+def test_cost_equals_the_published_columns(shared_data, file, network):
+    published = pd.read_csv(shared_data / "nasbench201" / f"{file}.csv")
+    assert len(published) == 9_445
+    cost = space.cost(space.parse(published["net"]), **network)
+    np.testing.assert_array_equal(cost["params"] / 1e6, published["params"])
+    np.testing.assert_array_equal(cost["flops"] / 1e6, published["flops"])
+
+
+class Cell(nn.Module):
+    """A pruned cell: an edge without an operation has no module."""
+
+    def __init__(self, x, width):
+        super().__init__()
+        self.ops = nn.ModuleList(self.op(OPS[code], width) for code in x)
+
+    def op(self, name, width):
+        if "conv" in name:
+            return relu_conv_bn(width, width, kernel=int(name[-1]))
+        return {"avg_pool_3x3": nn.AvgPool2d(3, 1, 1), "skip_connect": nn.Identity()}.get(name)
+
+    def forward(self, image):
+        nodes = [image]
+        for node in (1, 2, 3):
+            into = [op(nodes[i]) for op, (i, j) in zip(self.ops, EDGES, strict=True) if j == node and op is not None]
+            nodes.append(sum(into) if into else None)
+        return nodes[3]
+
+
+class Residual(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.body = nn.Sequential(relu_conv_bn(width, 2 * width, stride=2), relu_conv_bn(2 * width, 2 * width))
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(width, 2 * width, 1, bias=False))
+
+    def forward(self, image):
+        return self.body(image) + self.shortcut(image)
+
+
+def relu_conv_bn(width, out, kernel=3, stride=1):
+    conv = nn.Conv2d(width, out, kernel, stride, padding=kernel // 2, bias=False)
+    return nn.Sequential(nn.ReLU(), conv, nn.BatchNorm2d(out))
+
+
+def count(layer, inputs, output):
+    """(multiply-adds, published FLOPs) of one layer."""
+    match layer:
+        case nn.Conv2d():
+            return 2 * (layer.weight[0].numel() * output.numel(),)
+        case nn.Linear():
+            return 2 * (layer.weight.numel(),)
+        case nn.BatchNorm2d():
+            return 0, 2 * output.numel()
+        case nn.ReLU():
+            return 0, output.numel()
+        case nn.AvgPool2d():
+            return 0, layer.kernel_size**2 * output.numel()
+        case nn.AdaptiveAvgPool2d():
+            return 0, output.numel() * (inputs[0].shape[-1] + 1) ** 2
+    return 0, 0
+
+
+@pytest.mark.parametrize(
+    "cell", [CELL, "|skip_connect~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+|avg_pool_3x3~0|none~1|none~2|"]
+)
+@pytest.mark.parametrize(("num_classes", "resolution", "channels", "cells"), [(10, 32, 16, 5), (7, 24, 12, 2)])
+def test_cost_is_that_of_the_network(cell, num_classes, resolution, channels, cells):
+    """Against a count over the network's modules."""
+    (x,) = space.canonical(space.parse([cell]))
+    body = [nn.Conv2d(3, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)]
+    for width in (channels, 2 * channels, 4 * channels):
+        body += [Residual(width // 2)] if width > channels else []
+        body += [Cell(x, width) for _ in range(cells)]
+    head = [nn.BatchNorm2d(width), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, num_classes)]
+    network = nn.Sequential(*body, *head)
+    counts = []
+    for layer in network.modules():
+        layer.register_forward_hook(lambda *call: counts.append(count(*call)))
+    network(torch.rand(1, 3, resolution, resolution))
+    madds, flops = np.sum(counts, axis=0)
+    params = sum(weight.numel() for weight in network.parameters())
+    cost = space.cost([x], num_classes=num_classes, resolution=resolution, channels=channels, cells=cells)
+    assert cost.loc[0].to_dict() == {"params": params, "madds": madds, "flops": flops}
 
 
 def test_parameters_of_an_empty_cell_are_those_of_the_skeleton():
