@@ -214,14 +214,13 @@ class SearchSpace:
             if isinstance(arch, Mapping):
                 return self._parse_dict(arch)
             if isinstance(arch, (tuple, list, np.ndarray)) and all(isinstance(v, (int, np.integer)) for v in arch):
-                if len(arch) != self.n_genes:
-                    raise InvalidInputError(f"{self.n_genes} genes were expected, {len(arch)} came")
-                return [int(v) for v in arch]
+                codes = [int(v) for v in arch]
+                return codes if len(codes) == self.n_genes else self.parse_codes(codes)
             return self.parse_one(arch)
         except (InvalidInputError, ValueError, TypeError, LookupError, AttributeError, SyntaxError) as error:
             raise InvalidInputError(
-                f"The 'archs' must be architectures of the space {self.name!r}. Row {row} does not parse: {error}. "
-                f"Got {_short(arch)}."
+                f"The 'archs' must be architectures of the space {self.name!r}. Row {row} does not parse: "
+                f"{str(error).rstrip('.')}. Got {_short(arch)}."
             ) from error
 
     def _parse_dict(self, arch: Mapping[Any, Any]) -> Sequence[int]:
@@ -247,6 +246,10 @@ class SearchSpace:
         if isinstance(arch, str):
             return self._parse_dict(_from_assignments(arch, self.genes))
         raise InvalidInputError(f"a {type(arch).__name__} is none of the forms this space reads")
+
+    def parse_codes(self, codes: Sequence[int]) -> Sequence[int]:
+        """Integers that are no genotype, in another numbering the field uses -> the genotype; by default refused."""
+        raise InvalidInputError(f"{self.n_genes} genes were expected, {len(codes)} came")
 
     def format(self, X: Any) -> list[str]:
         """The architectures in the space's customary notation; ``parse`` reads it back."""

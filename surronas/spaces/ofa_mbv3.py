@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import ast
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from surronas.exceptions import InvalidInputError
+from surronas.spaces import ofa_notations as notations
 from surronas.spaces import register_space
-from surronas.spaces.base import Gene, IntArray, SearchSpace
+from surronas.spaces.base import Gene, IntArray, SearchSpace, as_integers
+from surronas.spaces.graph import ArchGraph
+from surronas.spaces.ofa_notations import (
+    DEPTHS,
+    EXPAND,
+    EXPANSIONS,
+    KERNEL,
+    KERNELS,
+    LAYERS,
+    RESOLUTION,
+    RESOLUTIONS,
+    STAGES,
+    WIDTH,
+    WIDTHS,
+)
 
-STAGES, LAYERS = 5, 4
-DEPTHS, KERNELS, EXPANSIONS = (2, 3, 4), (3, 5, 7), (3, 4, 6)
-RESOLUTIONS, WIDTHS = tuple(range(128, 257, 4)), (1.0, 1.2)
-LAYER_OPS = tuple(f"mb{e}_k{k}" for e in EXPANSIONS for k in KERNELS)
+OPS = tuple(f"mb{e}_k{k}" for e in EXPANSIONS for k in KERNELS)
 
-# Columns of a genotype: a stage is depth, then kernel and expansion of each of its layers.
-DEPTH = 9 * np.arange(STAGES)
-KERNEL = DEPTH[:, None] + 1 + 2 * np.arange(LAYERS)
-EXPAND = KERNEL + 1
-RESOLUTION, WIDTH = 9 * STAGES, 9 * STAGES + 1
-
-# MSuNAS and NAT number the resolutions from 192 on.
-_FROM_192 = RESOLUTIONS.index(192)
-_MSUNAS = np.hstack([DEPTH[:, None], KERNEL, EXPAND]).ravel()
-_N_MSUNAS, _N_NAT = len(_MSUNAS) + 1, 2 + STAGES * LAYERS
+# By width: channels of the stem and of the five stages, of the final expansion, of the mixed features.
+CHANNELS = np.array([(16, 24, 40, 80, 112, 160), (24, 32, 48, 96, 136, 192)])
+EXPANDED, FEATURES = np.array([960, 1152]), np.array([1280, 1536])
+STRIDES = (2, 2, 2, 1, 2)
+SQUEEZED = np.array([False, True, False, True, True])
 
 
 def _genes() -> tuple[Gene, ...]:
@@ -35,7 +46,7 @@ def _genes() -> tuple[Gene, ...]:
         depth = f"stage{stage}_depth"
         genes.append(Gene(depth, DEPTHS, ordered=True))
         for layer in range(1, LAYERS + 1):
-            active_if = {depth: tuple(d for d in DEPTHS if d >= layer)} if layer > min(DEPTHS) else {}
+            active_if = {depth: tuple(d for d in DEPTHS if d >= layer)} if layer > DEPTHS[0] else {}
             genes.append(Gene(f"stage{stage}_layer{layer}_kernel", KERNELS, active_if, ordered=True))
             genes.append(Gene(f"stage{stage}_layer{layer}_expand", EXPANSIONS, active_if, ordered=True))
     return (*genes, Gene("resolution", RESOLUTIONS, ordered=True), Gene("width", WIDTHS, ordered=True))
@@ -46,15 +57,28 @@ class OFAMobileNetV3(SearchSpace):
     """Subnets of the once-for-all MobileNetV3 supernets of width 1.0 and 1.2 (Cai et al., 2020, arXiv:1908.09791).
 
     Five stages of two to four blocks, kernel 3, 5 or 7 and expansion 3, 4 or 6 a block, images of 128 to 256
-    pixels. ``parse`` reads OFA's dicts, as Python text too: ``ks`` and ``e`` of all 20 layers or of the active
-    ones, ``d``, ``r`` (a number or a list of one; default 224), ``w`` or ``wid`` (default 1.0).
+    pixels. ``parse`` reads
+
+    - OFA's dicts, as Python or JSON text too: ``ks`` and ``e`` of all 20 layers or of those that the depths
+      ``d`` keep, ``r`` (a number or a list of one; 224 where it is missing), ``w`` or ``wid`` (1.0 where it
+      is missing or None);
+    - MSuNAS's 46 integers (Lu et al., 2020, arXiv:2007.10396), taken as of width 1.0;
+    - NAT's codes (Lu et al., 2021, arXiv:2005.05859), 22 integers or 23 characters.
+
+    A two-dimensional array holds genotypes only, so that one with a column missing is never taken for codes;
+    arrays of codes come by ``from_msunas`` and ``from_nat``.
+
+    ``format`` writes the dicts of NAT's files, the layers that the depths keep only, as JSON text. MSuNAS and
+    NAT know no resolution below 192.
 
     Examples
     --------
     >>> space = OFAMobileNetV3()
-    >>> X = space.parse([{"ks": [3] * 20, "e": [4] * 20, "d": [2, 2, 3, 2, 2], "r": [224], "wid": None}])
-    >>> X.shape
-    (1, 47)
+    >>> nat_m1 = space.parse(["08 0 1100 1440 5510 5220 8877"])
+    >>> space.format(nat_m1)[0][:50]
+    '{"ks": [3, 3, 3, 3, 3, 5, 5, 3, 5, 5, 5, 5, 5, 3, '
+    >>> space.cost(nat_m1)["madds"].tolist()
+    [224...]
     """
 
     name = "ofa_mbv3"
@@ -62,42 +86,122 @@ class OFAMobileNetV3(SearchSpace):
 
     def parse_one(self, arch: Any) -> Sequence[int]:
         if isinstance(arch, str) and arch.lstrip().startswith("{"):
-            return self._parse_dict(ast.literal_eval(arch.strip()))
+            return self._parse_dict(ast.literal_eval(re.sub(r"\bnull\b", "None", arch.strip())))
+        if isinstance(arch, str) and re.fullmatch(r"\d{23}", digits := "".join(arch.split())):
+            return self.parse_codes([int(digits[:2]), *map(int, digits[2:])])
         return super().parse_one(arch)
 
+    def parse_codes(self, codes: Sequence[int]) -> Sequence[int]:
+        if len(codes) == notations.N_MSUNAS:
+            return list(notations.from_msunas(np.array([codes]))[0].tolist())
+        if len(codes) == notations.N_NAT:
+            return list(notations.from_nat(np.array([codes]))[0].tolist())
+        raise InvalidInputError(
+            f"{self.n_genes} genes, MSuNAS's 46 integers or NAT's 22 were expected, {len(codes)} integers came"
+        )
+
     def _parse_dict(self, arch: Mapping[Any, Any]) -> Sequence[int]:
-        return _from_ofa(arch) if "ks" in arch else super()._parse_dict(arch)
+        return notations.from_ofa(arch) if "ks" in arch else super()._parse_dict(arch)
+
+    def format(self, X: Any) -> list[str]:
+        X = self.parse(X)
+        kept = notations.expressed(X).reshape(len(X), -1)
+        short = [
+            arch | {key: np.array(arch[key])[on].tolist() for key in ("ks", "e")}
+            for arch, on in zip(notations.to_ofa(X), kept, strict=True)
+        ]
+        return [json.dumps(arch) for arch in short]
+
+    def to_ofa(self, X: Any) -> list[dict[str, Any]]:
+        """Dicts ks, e, d, r, w of all 20 layers, as OFA's supernets take them; unexpressed layers are the smallest."""
+        return notations.to_ofa(self.parse(X))
+
+    def to_msunas(self, X: Any, width: float = 1.0) -> IntArray:
+        """(n, 46) MSuNAS's integers, unexpressed ones 0.
+
+        They do not hold the width, which is that of the supernet in use.
+
+        Raises
+        ------
+        InvalidInputError
+            Where an architecture has another width, or a resolution below 192.
+        """
+        return notations.to_msunas(self.canonical(self.parse(X)), width)
+
+    def from_msunas(self, codes: Any, width: float = 1.0) -> IntArray:
+        """MSuNAS's integers, (n, 46), of a supernet of that width -> genotypes, unexpressed genes kept."""
+        return notations.from_msunas(as_integers(codes), width)
+
+    def from_nat(self, codes: Any) -> IntArray:
+        """NAT's codes, (n, 22), -> genotypes."""
+        return notations.from_nat(as_integers(codes))
+
+    def to_nat(self, X: Any) -> IntArray:
+        """(n, 22) NAT's codes: resolution, width, 20 layers; a resolution below 192 is refused."""
+        return notations.to_nat(self.parse(X))
+
+    def graph_of(self, C: IntArray) -> ArchGraph:
+        """The chain of the stages' blocks, each labelled with expansion and kernel."""
+        blocks = 3 * C[:, EXPAND] + C[:, KERNEL]
+        return ArchGraph.chain(blocks.reshape(len(C), -1), notations.expressed(C).reshape(len(C), -1), OPS)
+
+    def layer_cost(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Cost of each block of the five stages.
+
+        Returns
+        -------
+        params, madds : (n, 20) float64
+            Layer l of stage s (both from 0) at column 4 s + l; 0 where the depth leaves the layer out. What is
+            missing from ``cost`` is stem, first block and head, which depend on resolution and width alone.
+        """
+        C = self.canonical(self.parse(X))
+        channels, sides = CHANNELS[C[:, WIDTH]], _sides(C)
+        first = np.arange(LAYERS) == 0
+        c_out = channels[:, 1:, None]
+        c_in = np.where(first, channels[:, :-1, None], c_out)
+        side_out = sides[:, 1:, None]
+        side_in = np.where(first, sides[:, :-1, None], side_out)
+        middle = _divisible(c_in * np.array(EXPANSIONS)[C[:, EXPAND]])
+        window = np.array(KERNELS)[C[:, KERNEL]] ** 2
+        squeeze = np.where(SQUEEZED[:, None], _divisible(middle // 4), 0)
+        params = middle * (c_in + window + c_out + 4 + 2 * squeeze) + 2 * c_out
+        params = params + np.where(SQUEEZED[:, None], middle, 0) + squeeze
+        madds = middle * (c_in * side_in**2 + (window + c_out) * side_out**2 + 2 * squeeze)
+        kept = notations.expressed(C)
+        costs = (np.where(kept, cost, 0).reshape(len(C), -1).astype(np.float64) for cost in (params, madds))
+        return next(costs), next(costs)
+
+    def cost(self, X: Any, num_classes: int = 1000) -> pd.DataFrame:  # type: ignore[override]
+        """Parameters and multiply-adds (convolutions and linear layers) at the genotype's resolution and width.
+
+        The network: a 3x3 stem of stride 2, a 3x3 depthwise separable block, the five stages (strides 2, 2, 2, 1,
+        2; squeeze-and-excitation in stages 2, 4 and 5), a 1x1 expansion, pooling, a 1x1 mixing of features
+        without batch norm, a linear layer.
+        """
+        C = self.canonical(self.parse(X))
+        params, madds = (cost.sum(axis=1).astype(np.int64) for cost in self.layer_cost(C))
+        width, sides = C[:, WIDTH], _sides(C)
+        stem, last = CHANNELS[width, 0], CHANNELS[width, -1]
+        expanded, features = EXPANDED[width], FEATURES[width]
+        weights_at = ((27 + 9 + stem) * stem, last * expanded, features * (expanded + num_classes))
+        norms = 6 * stem + 2 * expanded
+        return pd.DataFrame(
+            {
+                "params": params + sum(weights_at) + norms + num_classes,
+                "madds": madds + weights_at[0] * sides[:, 0] ** 2 + weights_at[1] * sides[:, -1] ** 2 + weights_at[2],
+            }
+        )
 
 
-def _from_ofa(arch: Mapping[Any, Any]) -> list[int]:
-    foreign = [key for key in arch if key not in ("ks", "e", "d", "r", "w", "wid")]
-    if foreign:
-        raise InvalidInputError(f"there is no key {foreign[0]!r}; OFA's keys are ks, e, d, r, w or wid")
-    depths, kernels, expansions = (list(arch[key]) for key in ("d", "ks", "e"))
-    if len(depths) != STAGES:
-        raise InvalidInputError(f"'d' must have {STAGES} depths, not {len(depths)}")
-    resolution, width = arch.get("r", 224), arch.get("w", arch.get("wid"))
-    if isinstance(resolution, (list, tuple)):
-        (resolution,) = resolution
-    x = np.zeros(9 * STAGES + 2, dtype=np.int64)
-    x[DEPTH] = [_code("d", depth, DEPTHS) for depth in depths]
-    expressed = np.arange(LAYERS) < np.array(depths)[:, None]
-    for key, values, choices, columns in (("ks", kernels, KERNELS, KERNEL), ("e", expansions, EXPANSIONS, EXPAND)):
-        if len(values) == STAGES * LAYERS:
-            x[columns] = np.reshape([_code(key, v, choices) for v in values], (STAGES, LAYERS))
-        elif len(values) == sum(depths):
-            x[columns[expressed]] = [_code(key, v, choices) for v in values]
-        else:
-            raise InvalidInputError(
-                f"{key!r} must have {STAGES * LAYERS} entries, or the {sum(depths)} of the layers that 'd' keeps, "
-                f"not {len(values)}"
-            )
-    x[RESOLUTION] = _code("r", resolution, RESOLUTIONS)
-    x[WIDTH] = _code("w", 1.0 if width is None else width, WIDTHS)
-    return [int(code) for code in x]
+def _sides(C: IntArray) -> IntArray:
+    """(n, 6) side of the square feature maps that the stem and each stage give."""
+    sides = [-(-np.array(RESOLUTIONS)[C[:, RESOLUTION]] // 2)]
+    for stride in STRIDES:
+        sides.append(-(-sides[-1] // stride))
+    return np.stack(sides, axis=1)
 
 
-def _code(key: str, value: Any, choices: tuple[Any, ...]) -> int:
-    if value not in choices:
-        raise InvalidInputError(f"{key!r} must hold {choices[0]}, {choices[1]}, ... {choices[-1]}, not {value!r}")
-    return choices.index(value)
+def _divisible(channels: IntArray) -> IntArray:
+    """Channels rounded to multiples of 8, at least 8 and not more than a tenth below."""
+    rounded = np.maximum(8, (channels + 4) // 8 * 8)
+    return np.where(10 * rounded < 9 * channels, rounded + 8, rounded)
