@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from surronas.datasets.join import join
 from surronas.datasets.table import BenchmarkTable, Runs, TableInfo, Target
 from surronas.exceptions import InvalidInputError
 from surronas.registry import Registry
@@ -27,15 +28,16 @@ register_benchmark = _benchmarks.register
 list_benchmarks = _benchmarks.names
 
 
-def load_benchmark(name: str, dataset: str | None = None) -> BenchmarkTable:
+def load_benchmark(name: str, dataset: str | Sequence[str] | None = None) -> BenchmarkTable:
     """A benchmark table by name.
 
     Parameters
     ----------
     name : str
         One of ``list_benchmarks()``.
-    dataset : str, optional
-        For benchmarks of several data sets, the one whose targets to load.
+    dataset : str or sequence of str, optional
+        For benchmarks of several data sets, the one whose targets to load; of several, one table with columns
+        such as ``cifar10_val_accuracy``.
 
     Returns
     -------
@@ -59,12 +61,16 @@ def load_benchmark(name: str, dataset: str | None = None) -> BenchmarkTable:
     >>> table.target("test_accuracy").unit
     '%'
     """
-    if dataset is not None and not isinstance(dataset, str):
+    several = [dataset] if isinstance(dataset, str) or dataset is None else dataset
+    listed = isinstance(several, (list, tuple)) and len(several) > 0
+    if not listed or (dataset is not None and not all(isinstance(each, str) for each in several)):
         raise InvalidInputError(
-            f"The 'dataset' parameter of load_benchmark must be a str or None. Got {dataset!r} instead."
+            "The 'dataset' parameter of load_benchmark must be a str, a list of them, or None. "
+            f"Got {dataset!r} instead."
         )
     _benchmarks.get(name)  # before the cache, which would trip over a name that is no str
-    return _load(name, dataset).copy()
+    tables = [_load(name, each).copy() for each in dict.fromkeys(several)]
+    return tables[0] if len(tables) == 1 else join(tables)
 
 
 @lru_cache(maxsize=8)

@@ -98,16 +98,39 @@ def _listed(value: Any, parameter: str, kinds: tuple[type, ...]) -> list[Any]:
 _GOOD = ("gp", "xgboost", "extra_trees")
 
 
+def _draws_cells(space: SearchSpace) -> bool:
+    """Whether its graphs branch: of a chain of layers the genes say all that the graph says."""
+    if not space.has_graph:
+        return False
+    graph = space.graph(space.sample(min(space.size or 64, 64), random_state=0, unique=False), on=None)
+    return bool((graph.adjacency.sum(axis=2) > 1).any())
+
+
 def _graph_views(space: SearchSpace) -> str:
     """The graph's features, and those of the contracted graph where the space knows identity operations."""
     wired = space.graph(space.sample(1, random_state=0), on=None).identity
     return "graph_features+contracted_features" if wired else "graph_features"
 
 
+def _gene_views(space: SearchSpace) -> tuple[str, str]:
+    """Genes as numbers where they are ordered, and beside that as categories; both with the cost where there is one."""
+    cost = "+cost" if space.has_cost else ""
+    if any(gene.ordered and len(gene.choices) > 2 for gene in space.genes):
+        return f"ordinal{cost}", f"ordinal+one_hot{cost}"
+    return f"one_hot{cost}", f"one_hot{cost}"
+
+
 def _portfolio(space: SearchSpace) -> list[tuple[str, str]]:
     """The candidates of ``auto``."""
-    if not space.has_graph:
-        return [("one_hot", p) for p in (*_GOOD, "linear")]
+    if not _draws_cells(space):
+        numbers, everything = _gene_views(space)
+        return [
+            (numbers, "gp"),
+            (everything, "gp"),
+            (everything, "linear"),
+            (numbers, "xgboost"),
+            (numbers, "extra_trees"),
+        ]
     graph = _graph_views(space)
     everything = f"{graph}+one_hot"
     return [(graph, "gp"), (everything, "gp"), (graph, "xgboost_rank"), (everything, "xgboost")]
@@ -117,7 +140,7 @@ def _views(space: SearchSpace, predictor: Predictor) -> list[str]:
     """The encodings a single predictor is tried on when the encoder is ``auto``."""
     if predictor.reads_graphs:
         return ["graph"]
-    if not space.has_graph:
-        return ["one_hot"]
+    if not _draws_cells(space):
+        return list(dict.fromkeys(_gene_views(space)))
     graph = _graph_views(space)
     return [graph, f"{graph}+one_hot"]

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from surronas.encoders import get_encoder
 from surronas.encoders.base import Encoder, FloatArray
+from surronas.exceptions import InvalidInputError
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
 
@@ -18,6 +19,9 @@ __all__ = ["distinct", "encode", "features", "representatives"]
 def encode(space: SearchSpace, names: Sequence[str], C: IntArray) -> dict[str, tuple[Encoder, FloatArray]]:
     """Each encoder, fitted to the space, with the features of canonical genotypes; each encoder once."""
     fitted = {name: get_encoder(name, space=space).fit(C) for name in dict.fromkeys(names)}
+    for name, encoder in fitted.items():
+        if not len(encoder.get_feature_names_out()):
+            raise InvalidInputError(f"The encoder {name!r} has no features for the space {space.name!r}.")
     return {name: (encoder, features(encoder, C)) for name, encoder in fitted.items()}
 
 

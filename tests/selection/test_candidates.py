@@ -11,7 +11,7 @@ from surronas.encoders import list_encoders
 from surronas.exceptions import InvalidInputError, UnknownNameError
 from surronas.predictors import Predictor, get_predictor, list_predictors
 from surronas.selection import Candidate, resolve_candidates
-from surronas.spaces import SearchSpace, get_space
+from surronas.spaces import Gene, SearchSpace, get_space
 
 GRAPHS = get_space("nasbench201")
 PLAIN = SearchSpace.from_array(np.arange(4).reshape(-1, 1))
@@ -110,3 +110,12 @@ def test_fit_uses_one_thread_and_gives_the_others_back():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_auto_takes_ordered_genes_as_numbers_and_cells_as_graphs():
+    ordered = SearchSpace([Gene("width", (8, 16, 32), ordered=True)])
+    assert {c.encoder for c in resolve_candidates("auto", "auto", ordered)} == {"ordinal", "ordinal+one_hot"}
+    assert {c.encoder for c in resolve_candidates("auto", "auto", PLAIN)} == {"one_hot"}
+    assert all("graph_features" in c.encoder for c in resolve_candidates("auto", "auto", GRAPHS))
+    layers = resolve_candidates("auto", "auto", get_space("ofa_mbv3"))
+    assert not any("graph" in c.encoder for c in layers)
