@@ -78,7 +78,7 @@ class OFAMobileNetV3(SearchSpace):
     >>> space.format(nat_m1)[0][:50]
     '{"ks": [3, 3, 3, 3, 3, 5, 5, 3, 5, 5, 5, 5, 5, 3, '
     >>> space.cost(nat_m1)["madds"].tolist()
-    [224...]
+    [222557600]
     """
 
     name = "ofa_mbv3"

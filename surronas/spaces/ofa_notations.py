@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from surronas.exceptions import InvalidInputError
 from surronas.spaces.base import IntArray
@@ -28,7 +29,7 @@ MSUNAS = np.hstack([DEPTH[:, None], KERNEL, EXPAND]).ravel()
 N_MSUNAS, N_NAT = len(MSUNAS) + 1, 2 + STAGES * LAYERS
 
 
-def expressed(X: IntArray) -> IntArray:
+def expressed(X: IntArray) -> NDArray[np.bool_]:
     """(n, 5, 4) bool: the layers that the stages' depths keep."""
     return np.asarray(np.arange(LAYERS) < X[:, DEPTH, None] + DEPTHS[0])
 
