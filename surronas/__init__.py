@@ -28,6 +28,7 @@ _HOMES = {
     "list_spaces": "surronas.spaces",
     "load_benchmark": "surronas.datasets",
     "load_predictor": "surronas.surrogate",
+    "load_table": "surronas.datasets",
     "metrics": "surronas.benchmark",
 }
 
@@ -51,13 +52,14 @@ __all__ = [
     "list_spaces",
     "load_benchmark",
     "load_predictor",
+    "load_table",
     "metrics",
 ]
 
 if TYPE_CHECKING:
     from surronas.api import fit_predictor
     from surronas.benchmark import Report, evaluate, metrics
-    from surronas.datasets import BenchmarkTable, list_benchmarks, load_benchmark
+    from surronas.datasets import BenchmarkTable, list_benchmarks, load_benchmark, load_table
     from surronas.encoders import get_encoder, list_encoders
     from surronas.exceptions import SurronasError, SurronasWarning
     from surronas.predictors import get_predictor, list_predictors

@@ -1,6 +1,6 @@
 """Benchmark tables: architectures of a search space with measured targets.
 
-``load_benchmark(name, dataset)``, ``list_benchmarks()``.
+``load_benchmark(name, dataset)``, ``list_benchmarks()``; ``load_table(path)`` for one's own.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from surronas.datasets.join import join
+from surronas.datasets.own import load_table
 from surronas.datasets.table import BenchmarkTable, Runs, TableInfo, Target
 from surronas.exceptions import InvalidInputError
 from surronas.registry import Registry
@@ -20,6 +21,7 @@ __all__ = [
     "Target",
     "list_benchmarks",
     "load_benchmark",
+    "load_table",
     "register_benchmark",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -170,7 +171,7 @@ class BenchmarkTable:
             missing = f", {column.isna().sum()} missing" if column.isna().any() else ""
             direction = "maximize" if target.maximize else "minimize"
             lines.append(f"  {target.name:<{width}}  {values} ({target.kind}, {direction}{missing})")
-        return "\n".join(lines)
+        return "\n".join([*lines, *(wrapped for line in self.info.notes.splitlines() for wrapped in _wrapped(line))])
 
     def target(self, name: str) -> Target:
         """What the column of that name means.
@@ -257,3 +258,8 @@ class BenchmarkTable:
     @cached_property
     def _keys(self) -> NDArray[Any]:
         return self.space.key(self.archs)
+
+
+def _wrapped(line: str) -> list[str]:
+    indent = " " * (2 + len(line) - len(line.lstrip()))
+    return textwrap.wrap(line.strip(), 100, initial_indent=indent, subsequent_indent=indent + "  ")
