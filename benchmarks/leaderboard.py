@@ -1,0 +1,140 @@
+"""`auto` against its candidates on every table that can be loaded: one leaderboard across spaces.
+
+Train on n = 32 and 128 random architectures, test on the rest. Of tables above 5,000 rows a random 5,000 take part,
+the same for everyone. The regret of an entrant is the mean Kendall tau of the case's best candidate, known only
+afterwards, minus its own. Defaults were chosen on the cases marked "choosing"; promises are read off "reporting".
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich import print as show
+
+import surronas as sn
+from surronas.selection import resolve_candidates
+
+MOST_ROWS = 5000
+SIZES = (32, 128)
+
+# (table, data set, target): the half it belongs to.
+CASES = {
+    **{("nasbench201", d, "val_accuracy"): "choosing" for d in ("cifar10", "cifar100", "ImageNet16-120")},
+    ("nasbench201", "cifar10", "latency_pixel3_ms"): "choosing",
+    ("nasbench201", "cifar10", "latency_gold_6226_ms"): "reporting",
+    ("analog_nasbench", None, "baseline_accuracy"): "reporting",
+    ("analog_nasbench", None, "analog_accuracy"): "reporting",
+    **{("nasbench_graph", d, "val_accuracy"): "choosing" for d in ("pubmed", "computers", "citeseer", "cs")},
+    **{("nasbench_graph", d, "val_accuracy"): "reporting" for d in ("cora", "photo", "arxiv", "physics", "proteins")},
+    ("nasbench_macro", None, "test_accuracy"): "choosing",
+    ("nasbench_mr", None, "cls_50_1000_top1"): "choosing",
+    ("nasbench_mr", None, "cls_50_100_top1"): "reporting",
+    ("nasbench_mr", None, "cls_10_1000_top1"): "reporting",
+    ("nasbench_mr", None, "seg_miou"): "choosing",
+    ("nasbench_mr", None, "video_top1"): "choosing",
+    ("ofa_mbv3", None, "val_accuracy"): "reporting",
+    ("nasbench101", None, "val_accuracy"): "reporting",
+    ("nasbench301", None, "val_accuracy"): "choosing",
+    ("metad2a", None, "accuracy"): "reporting",
+    **{("transnasbench101", None, t): "choosing" for t in ("class_object", "room_layout", "jigsaw")},
+    **{("transnasbench101", None, t): "reporting" for t in ("class_scene", "segmentsemantic", "normal", "autoencoder")},
+}
+
+
+def run_case(name: str, dataset: str | None, target: str, repeats: int, out: Path, jobs: int) -> pd.DataFrame:
+    """One row for each entrant and size: mean and standard deviation of tau, coverage."""
+    table = sn.load_benchmark(name, dataset=dataset)
+    if len(table) > MOST_ROWS:
+        table = table.subset(np.sort(np.random.RandomState(0).permutation(len(table))[:MOST_ROWS]))
+    singles = [candidate.name for candidate in resolve_candidates("auto", "auto", table.space)]
+    folder = out / "_".join(filter(None, (name, dataset, target)))
+    report = sn.evaluate(
+        ["auto", *singles], table, target, list(SIZES), repeats, 0, out=folder, n_jobs=jobs, progress=True
+    )
+    scores = report.frame.groupby(["n_train", "predictor"])
+    frame = scores["kendall_tau"].agg(["mean", "std"])
+    frame["coverage"] = scores["coverage_90"].mean()
+    frame["seconds"] = scores["fit_seconds"].mean()
+    frame = frame.reset_index()
+    best = frame[frame["predictor"] != "auto"].groupby("n_train")["mean"].max()
+    frame["regret"] = frame["n_train"].map(best) - frame["mean"]
+    frame["rank"] = frame.groupby("n_train")["mean"].rank(ascending=False)
+    return frame.assign(case=folder.name, space=table.space.name)
+
+
+def summary(frame: pd.DataFrame, repeats: int) -> str:
+    """The leaderboard, the promises and every case, as Markdown."""
+    frame = frame.assign(where=frame["case"] + " " + frame["n_train"].astype(str))
+    board = frame.groupby("predictor").agg(
+        cases=("where", "size"), mean_rank=("rank", "mean"), mean_regret=("regret", "mean"), worst=("regret", "max"),
+        seconds=("seconds", "mean"),
+    )  # fmt: skip
+    board = board.sort_values("mean_regret").rename(columns={"worst": "worst_regret", "seconds": "fit_seconds"})
+    auto = frame[frame["predictor"] == "auto"]
+    singles = frame[frame["predictor"] != "auto"]
+    best = singles.loc[singles.groupby(["case", "n_train"])["mean"].idxmax()]
+    best = best.set_index(["case", "n_train"])[["predictor", "mean"]].set_axis(["best candidate", "its tau"], axis=1)
+    cases = auto.set_index(["case", "n_train"])[["half", "mean", "std", "coverage", "regret"]].join(best)
+    cases = cases.rename(columns={"mean": "auto tau"}).reset_index().rename(columns={"n_train": "n"})
+    promises = [
+        f"- {half}: mean regret of auto {its['regret'].mean():+.4f}, worst {its['regret'].max():+.4f} "
+        f"({its['where'][its['regret'].idxmax()]}); coverage of 90 % intervals {its['coverage'].mean():.3f} "
+        f"({its['coverage'].min():.3f} to {its['coverage'].max():.3f}); {its['case'].nunique()} tables, "
+        f"{its['space'].nunique()} spaces"
+        for half, its in auto.groupby("half")
+    ]
+    return "\n".join(
+        [
+            (
+                f"Measured with surronas {sn.__version__}, {repeats} seeds, by "
+                f"`python benchmarks/leaderboard.py --repeats {repeats}`. {' '.join((__doc__ or '').split())}"
+            ),
+            "",
+            "## Promises (asked for on reporting: mean regret at most 0.01, worst at most 0.06)",
+            "",
+            *promises,
+            "",
+            "## Leaderboard",
+            "",
+            _markdown(board.reset_index()),
+            "",
+            "## Every case",
+            "",
+            _markdown(cases),
+            "",
+        ]
+    )
+
+
+def _markdown(frame: pd.DataFrame) -> str:
+    rows = [
+        ["" if pd.isna(v) else f"{v:.3f}" if isinstance(v, float) else str(v) for v in row]
+        for row in frame.itertuples(index=False)
+    ]
+    lines = [[str(name).replace("_", " ") for name in frame.columns], ["---"] * frame.shape[1], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--half", choices=("choosing", "reporting"))
+    parser.add_argument("--only", default="", help="cases whose name holds this")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("runs/leaderboard"))
+    parser.add_argument("--write", type=Path, help="a Markdown file for the result")
+    args = parser.parse_args()
+    chosen = {
+        case: half
+        for case, half in CASES.items()
+        if args.half in (None, half) and args.only in "_".join(filter(None, case))
+    }
+    frames = [run_case(*case, args.repeats, args.out, args.jobs).assign(half=half) for case, half in chosen.items()]
+    frame = pd.concat(frames, ignore_index=True)
+    text = summary(frame, args.repeats)
+    show(text)
+    if args.write:
+        args.write.write_text(text, encoding="utf-8")
