@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from surronas.exceptions import InvalidInputError
+from surronas.spaces import ofa_network as network
 from surronas.spaces import ofa_notations as notations
 from surronas.spaces import register_space
 from surronas.spaces.base import Gene, IntArray, SearchSpace, as_integers
@@ -24,20 +25,12 @@ from surronas.spaces.ofa_notations import (
     KERNEL,
     KERNELS,
     LAYERS,
-    RESOLUTION,
     RESOLUTIONS,
     STAGES,
-    WIDTH,
     WIDTHS,
 )
 
 OPS = tuple(f"mb{e}_k{k}" for e in EXPANSIONS for k in KERNELS)
-
-# By width: channels of the stem and of the five stages, of the final expansion, of the mixed features.
-CHANNELS = np.array([(16, 24, 40, 80, 112, 160), (24, 32, 48, 96, 136, 192)])
-EXPANDED, FEATURES = np.array([960, 1152]), np.array([1280, 1536])
-STRIDES = (2, 2, 2, 1, 2)
-SQUEEZED = np.array([False, True, False, True, True])
 
 
 def _genes() -> tuple[Gene, ...]:
@@ -105,7 +98,7 @@ class OFAMobileNetV3(SearchSpace):
 
     def format(self, X: Any) -> list[str]:
         X = self.parse(X)
-        kept = notations.expressed(X).reshape(len(X), -1)
+        kept = notations.expressed(X).reshape(len(X), 20)
         short = [
             arch | {key: np.array(arch[key])[on].tolist() for key in ("ks", "e")}
             for arch, on in zip(notations.to_ofa(X), kept, strict=True)
@@ -143,7 +136,7 @@ class OFAMobileNetV3(SearchSpace):
     def graph_of(self, C: IntArray) -> ArchGraph:
         """The chain of the stages' blocks, each labelled with expansion and kernel."""
         blocks = 3 * C[:, EXPAND] + C[:, KERNEL]
-        return ArchGraph.chain(blocks.reshape(len(C), -1), notations.expressed(C).reshape(len(C), -1), OPS)
+        return ArchGraph.chain(blocks.reshape(len(C), 20), notations.expressed(C).reshape(len(C), 20), OPS)
 
     def layer_cost(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Cost of each block of the five stages.
@@ -154,22 +147,7 @@ class OFAMobileNetV3(SearchSpace):
             Layer l of stage s (both from 0) at column 4 s + l; 0 where the depth leaves the layer out. What is
             missing from ``cost`` is stem, first block and head, which depend on resolution and width alone.
         """
-        C = self.canonical(self.parse(X))
-        channels, sides = CHANNELS[C[:, WIDTH]], _sides(C)
-        first = np.arange(LAYERS) == 0
-        c_out = channels[:, 1:, None]
-        c_in = np.where(first, channels[:, :-1, None], c_out)
-        side_out = sides[:, 1:, None]
-        side_in = np.where(first, sides[:, :-1, None], side_out)
-        middle = _divisible(c_in * np.array(EXPANSIONS)[C[:, EXPAND]])
-        window = np.array(KERNELS)[C[:, KERNEL]] ** 2
-        squeeze = np.where(SQUEEZED[:, None], _divisible(middle // 4), 0)
-        params = middle * (c_in + window + c_out + 4 + 2 * squeeze) + 2 * c_out
-        params = params + np.where(SQUEEZED[:, None], middle, 0) + squeeze
-        madds = middle * (c_in * side_in**2 + (window + c_out) * side_out**2 + 2 * squeeze)
-        kept = notations.expressed(C)
-        costs = (np.where(kept, cost, 0).reshape(len(C), -1).astype(np.float64) for cost in (params, madds))
-        return next(costs), next(costs)
+        return network.layer_cost(self.canonical(self.parse(X)))
 
     def cost(self, X: Any, num_classes: int = 1000) -> pd.DataFrame:  # type: ignore[override]
         """Parameters and multiply-adds (convolutions and linear layers) at the genotype's resolution and width.
@@ -178,30 +156,16 @@ class OFAMobileNetV3(SearchSpace):
         2; squeeze-and-excitation in stages 2, 4 and 5), a 1x1 expansion, pooling, a 1x1 mixing of features
         without batch norm, a linear layer.
         """
-        C = self.canonical(self.parse(X))
-        params, madds = (cost.sum(axis=1).astype(np.int64) for cost in self.layer_cost(C))
-        width, sides = C[:, WIDTH], _sides(C)
-        stem, last = CHANNELS[width, 0], CHANNELS[width, -1]
-        expanded, features = EXPANDED[width], FEATURES[width]
-        weights_at = ((27 + 9 + stem) * stem, last * expanded, features * (expanded + num_classes))
-        norms = 6 * stem + 2 * expanded
-        return pd.DataFrame(
-            {
-                "params": params + sum(weights_at) + norms + num_classes,
-                "madds": madds + weights_at[0] * sides[:, 0] ** 2 + weights_at[1] * sides[:, -1] ** 2 + weights_at[2],
-            }
-        )
+        return network.network_cost(self.canonical(self.parse(X)), num_classes)
 
+    def blocks(self, X: Any, num_classes: int = 1000) -> tuple[list[str], IntArray]:
+        """What a latency look-up table adds up: the parts of each network by name.
 
-def _sides(C: IntArray) -> IntArray:
-    """(n, 6) side of the square feature maps that the stem and each stage give."""
-    sides = [-(-np.array(RESOLUTIONS)[C[:, RESOLUTION]] // 2)]
-    for stride in STRIDES:
-        sides.append(-(-sides[-1] // stride))
-    return np.stack(sides, axis=1)
-
-
-def _divisible(channels: IntArray) -> IntArray:
-    """Channels rounded to multiples of 8, at least 8 and not more than a tenth below."""
-    rounded = np.maximum(8, (channels + 4) // 8 * 8)
-    return np.where(10 * rounded < 9 * channels, rounded + 8, rounded)
+        Returns
+        -------
+        names : list of str
+            The different parts of all the networks, named as in the tables of ProxylessNAS, OFA and MSuNAS.
+        index : (n, 25) int64
+            The parts of each network; -1 where its depth leaves one out.
+        """
+        return network.blocks(self.canonical(self.parse(X)), num_classes)

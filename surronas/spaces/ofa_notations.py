@@ -75,7 +75,7 @@ def to_ofa(X: IntArray) -> list[dict[str, Any]]:
     """Genotypes -> dicts of all 20 layers, as OFA's supernets take them; unexpressed layers are the smallest."""
     kept = expressed(X)
     kernels, expansions = (
-        np.where(kept, np.array(choices)[X[:, columns]], choices[0]).reshape(len(X), -1).tolist()
+        np.where(kept, np.array(choices)[X[:, columns]], choices[0]).reshape(len(X), STAGES * LAYERS).tolist()
         for choices, columns in ((KERNELS, KERNEL), (EXPANSIONS, EXPAND))
     )
     depths, resolutions = np.array(DEPTHS)[X[:, DEPTH]].tolist(), np.array(RESOLUTIONS)[X[:, RESOLUTION]].tolist()
@@ -129,7 +129,7 @@ def from_nat(codes: IntArray) -> IntArray:
 
 def to_nat(X: IntArray) -> IntArray:
     """Genotypes -> (n, 22) NAT codes."""
-    layers = np.where(expressed(X), 1 + 3 * X[:, EXPAND] + X[:, KERNEL], 0).reshape(len(X), -1)
+    layers = np.where(expressed(X), 1 + 3 * X[:, EXPAND] + X[:, KERNEL], 0).reshape(len(X), STAGES * LAYERS)
     return np.hstack([_resolution_codes(X, "NAT's codes"), X[:, [WIDTH]], layers])
 
 

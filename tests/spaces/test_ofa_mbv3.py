@@ -349,3 +349,14 @@ def test_layer_cost_has_the_documented_shape():
     params, madds = space.layer_cost(space.sample(7, random_state=0))
     assert params.shape == madds.shape == (7, 20)
     assert params.dtype == madds.dtype == np.float64
+
+
+def test_empty_batches():
+    X = space.sample(0)
+    assert space.format(X) == space.to_ofa(X) == []
+    assert space.to_nat(X).shape == (0, 22)
+    assert space.to_msunas(X).shape == (0, 46)
+    assert space.layer_cost(X)[0].shape == (0, 20)
+    assert space.cost(X).shape == (0, 2)
+    assert len(space.graph(X)) == 0
+    assert space.blocks(X)[1].shape == (0, 25)
