@@ -12,6 +12,7 @@ _HOMES = {
     "AdaptiveSwitching": "surronas.selection",
     "BenchmarkTable": "surronas.datasets",
     "Gene": "surronas.spaces",
+    "ImageData": "surronas.datasets.images",
     "Report": "surronas.benchmark",
     "SearchSpace": "surronas.spaces",
     "Surrogate": "surronas.surrogate",
@@ -27,6 +28,7 @@ _HOMES = {
     "list_predictors": "surronas.predictors",
     "list_spaces": "surronas.spaces",
     "load_benchmark": "surronas.datasets",
+    "load_images": "surronas.datasets.images",
     "load_predictor": "surronas.surrogate",
     "load_table": "surronas.datasets",
     "metrics": "surronas.benchmark",
@@ -36,6 +38,7 @@ __all__ = [
     "AdaptiveSwitching",
     "BenchmarkTable",
     "Gene",
+    "ImageData",
     "Report",
     "SearchSpace",
     "Surrogate",
@@ -51,6 +54,7 @@ __all__ = [
     "list_predictors",
     "list_spaces",
     "load_benchmark",
+    "load_images",
     "load_predictor",
     "load_table",
     "metrics",
@@ -60,6 +64,7 @@ if TYPE_CHECKING:
     from surronas.api import fit_predictor
     from surronas.benchmark import Report, evaluate, metrics
     from surronas.datasets import BenchmarkTable, list_benchmarks, load_benchmark, load_table
+    from surronas.datasets.images import ImageData, load_images
     from surronas.encoders import get_encoder, list_encoders
     from surronas.exceptions import SurronasError, SurronasWarning
     from surronas.predictors import get_predictor, list_predictors

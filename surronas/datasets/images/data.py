@@ -1,0 +1,357 @@
+"""Images of classes in three fixed splits: what supernets are trained on, proxies computed on, episodes drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from surronas.datasets.images.splits import stratified_draw
+from surronas.datasets.table import TableInfo
+from surronas.exceptions import InvalidInputError, UnknownNameError
+from surronas.spaces.base import IntArray, RandomState
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["SPLITS", "ImageArray", "ImageData", "Normalization", "Size"]
+
+ImageArray = NDArray[np.uint8]
+Size = int | tuple[int, int]
+
+SPLITS = ("train", "validation", "test")
+
+
+class Normalization(NamedTuple):
+    """Mean and standard deviation of each channel, for pixels from 0 to 1: two (c,) float64 arrays."""
+
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageData:
+    """Labelled images of one size in training, validation and test split.
+
+    Nothing changes in place: every method returns a new ``ImageData``, which shares arrays where it can.
+    To transform pixels in a way of one's own: ``dataclasses.replace(data, images=...)``.
+
+    Parameters
+    ----------
+    name : str
+    images : (n, h, w, c) uint8
+        Grey (c = 1) or RGB (c = 3).
+    labels : (n,) int64
+        Numbers of classes, 0 to ``n_classes - 1``.
+    class_names : tuple of str
+    indices : mapping of split to (n_split,) int64
+        Rows of ``"train"``, ``"validation"`` and ``"test"``; no row is in two of them.
+    info : TableInfo
+        Source, licence, citation, checksum and, as notes, how the splits were made.
+
+    Raises
+    ------
+    InvalidInputError
+        When the parts do not fit together.
+    """
+
+    name: str
+    images: ImageArray
+    labels: IntArray
+    class_names: tuple[str, ...]
+    indices: Mapping[str, IntArray]
+    info: TableInfo
+
+    def __post_init__(self) -> None:
+        images, labels = np.asarray(self.images), np.asarray(self.labels)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape[1:]:
+            raise InvalidInputError(
+                "The 'images' of ImageData must be a uint8 array of shape (n, h, w, 1) or (n, h, w, 3). "
+                f"Got {images.dtype} of shape {images.shape}."
+            )
+        if labels.dtype.kind not in "iu" or labels.shape != images.shape[:1]:
+            raise InvalidInputError(
+                f"The 'labels' of ImageData must be {len(images)} ints, one an image. "
+                f"Got {labels.dtype} of shape {labels.shape}."
+            )
+        outside = np.flatnonzero((labels < 0) | (labels >= self.n_classes))
+        if outside.size:
+            raise InvalidInputError(
+                f"The 'labels' of ImageData must be from 0 to {self.n_classes - 1}, the number of a class. "
+                f"Got {labels[outside[0]]} in row {outside[0]}."
+            )
+        indices = {split: np.asarray(self.indices.get(split, ()), dtype=np.int64) for split in SPLITS}
+        rows = np.concatenate(list(indices.values()))
+        outside = np.flatnonzero((rows < 0) | (rows >= len(images)))
+        if set(self.indices) - set(SPLITS) or outside.size or len(np.unique(rows)) < len(rows):
+            raise InvalidInputError(
+                f"The 'indices' of ImageData must give the rows of {', '.join(SPLITS)}, no row twice, "
+                f"from 0 to {len(images) - 1}."
+            )
+        object.__setattr__(self, "images", _read_only(images))
+        object.__setattr__(self, "labels", _read_only(labels.astype(np.int64, copy=False)))
+        object.__setattr__(self, "indices", {split: _read_only(rows) for split, rows in indices.items()})
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.class_names)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        _, height, width, channels = self.images.shape
+        kind = "RGB" if channels == 3 else "grey"
+        lines = [f"ImageData({self.name}: {len(self)} {kind} images of {height}x{width} in {self.n_classes} classes)"]
+        for split, rows in self.indices.items():
+            counts = np.bincount(self.labels[rows], minlength=self.n_classes)
+            each = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
+            lines.append(f"  {split:<10}  {len(rows):>6} ({each} a class)")
+        shown = ", ".join(self.class_names[:10]) + (", ..." if self.n_classes > 10 else "")
+        return "\n".join([*lines, f"  classes     {shown}"])
+
+    def split(self, name: str) -> tuple[ImageArray, IntArray]:
+        """Images (n, h, w, c) and labels (n,) of ``"train"``, ``"validation"`` or ``"test"``, as the caller's own.
+
+        Raises
+        ------
+        UnknownNameError
+        """
+        rows = self._rows(name)
+        return self.images[rows], self.labels[rows]
+
+    def subset(
+        self,
+        classes: Sequence[int | str] | None = None,
+        sizes: Mapping[str, int] | None = None,
+        random_state: RandomState = 0,
+    ) -> ImageData:
+        """Only some classes, only some images.
+
+        Parameters
+        ----------
+        classes : sequence of class numbers or names, optional
+            At least two; relabelled 0, 1, ... in this order. All by default.
+        sizes : mapping of split to int, optional
+            How many images of a split to draw, stratified by class; a split that is not named stays whole.
+        random_state : int, RandomState or None, default=0
+
+        Examples
+        --------
+        >>> from surronas.datasets.images import load_images
+        >>> digits = load_images("digits").subset(classes=[3, 8], sizes={"train": 100})
+        >>> digits.class_names, len(digits.indices["train"])
+        (('3', '8'), 100)
+        """
+        chosen = self._class_numbers(classes)
+        rng = check_random_state(random_state)
+        rows = {name: indices[np.isin(self.labels[indices], chosen)] for name, indices in self.indices.items()}
+        for name, size in (sizes or {}).items():
+            self._rows(name)
+            rows[name] = stratified_draw(rows[name], self.labels, size, rng, f"'sizes' ({name})")
+        return self._take(rows, chosen)
+
+    def episode(self, n_way: int, n_shot: int, n_query: int, random_state: RandomState = 0) -> ImageData:
+        """A few-shot task: some classes, drawn, with few images of each.
+
+        Support set and queries never share an image: the support set comes from the training split and is the
+        episode's training split; the queries come from the validation and from the test split, and stay there.
+
+        Parameters
+        ----------
+        n_way : int
+            Classes, at least 2.
+        n_shot : int
+            Training images a class.
+        n_query : int
+            Validation images a class, and as many test images a class.
+        random_state : int, RandomState or None, default=0
+
+        Raises
+        ------
+        InvalidInputError
+            When a class drawn has too few images; the text names class and split.
+        """
+        _check_int("n_way", n_way, 2, self.n_classes)
+        _check_int("n_shot", n_shot, 1, None)
+        _check_int("n_query", n_query, 1, None)
+        rng = check_random_state(random_state)
+        chosen = rng.permutation(self.n_classes)[:n_way]
+        rows = {}
+        for name, indices in self.indices.items():
+            n = n_shot if name == "train" else n_query
+            of_class = [indices[self.labels[indices] == number] for number in chosen]
+            for number, candidates in zip(chosen, of_class, strict=True):
+                if len(candidates) < n:
+                    raise InvalidInputError(
+                        f"The class {self.class_names[number]!r} of {self.name} has {len(candidates)} {name} images; "
+                        f"the episode needs {n}."
+                    )
+            rows[name] = np.concatenate([rng.permutation(candidates)[:n] for candidates in of_class])
+        return self._take(rows, chosen)
+
+    def resize(self, size: Size) -> ImageData:
+        """All images at another size, by PIL's bilinear filter (antialiased: downscaling averages, nothing flickers).
+
+        Parameters
+        ----------
+        size : int or (height, width)
+            Both sides, in pixels. The aspect ratio is not kept unless the sizes keep it.
+        """
+        shape = check_size(size)
+        if shape == self.images.shape[1:3]:
+            return self
+        from torch import from_numpy
+        from torch.nn.functional import interpolate
+
+        channels_first = from_numpy(self.images.copy()).permute(0, 3, 1, 2)  # uint8: torch's rounds as PIL's does
+        resized = interpolate(channels_first, size=shape, mode="bilinear", antialias=True)
+        return replace(self, images=resized.permute(0, 2, 3, 1).contiguous().numpy())
+
+    def to_rgb(self) -> ImageData:
+        """Grey images with three equal channels, which share one array's memory; RGB images stay."""
+        return replace(self, images=np.broadcast_to(self.images, (*self.images.shape[:3], 3)))
+
+    @cached_property
+    def normalization(self) -> Normalization:
+        """Mean and standard deviation of the *training* images' pixels, channel by channel, for pixels 0 to 1.
+
+        The deviation is that of the population; a channel of one value only has deviation 1.
+        """
+        rows = self._filled("train")
+        total, squares = np.zeros(self.images.shape[3]), np.zeros(self.images.shape[3])
+        for start in range(0, len(rows), 4096):  # exact: sums of integers below 2^53
+            pixels = self.images[rows[start : start + 4096]].reshape(-1, self.images.shape[3])
+            total += pixels.sum(axis=0, dtype=np.int64)
+            squares += np.square(pixels, dtype=np.uint16).sum(axis=0, dtype=np.int64)
+        n = len(rows) * self.images.shape[1] * self.images.shape[2]
+        mean = total / n
+        std = np.sqrt(np.maximum(squares / n - mean**2, 0.0))
+        return Normalization(mean / 255, np.where(std > 0, std / 255, 1.0))
+
+    def tensors(self, split: str, normalization: Normalization | None = None) -> tuple[Tensor, Tensor]:
+        """A split as two torch tensors.
+
+        Parameters
+        ----------
+        split : {"train", "validation", "test"}
+        normalization : Normalization, optional
+            Another data's, say that of the images a network was trained on. This data's own by default.
+
+        Returns
+        -------
+        images : (n, c, h, w) float32, contiguous: (pixel / 255 - mean) / std
+        labels : (n,) int64
+        """
+        return self._tensors(self._rows(split), normalization or self.normalization)
+
+    def batches(
+        self,
+        split: str,
+        batch_size: int,
+        random_state: RandomState = None,
+        normalization: Normalization | None = None,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """One pass over a split, ``batch_size`` images at a time; the last batch may be smaller.
+
+        Parameters
+        ----------
+        split : {"train", "validation", "test"}
+        batch_size : int
+        random_state : int, RandomState or None, default=None
+            What shuffles the images; None keeps their order.
+        normalization : Normalization, optional
+            As for ``tensors``.
+
+        Yields
+        ------
+        images, labels
+            As ``tensors`` returns them.
+        """
+        _check_int("batch_size", batch_size, 1, None)
+        rows = self._rows(split)
+        if random_state is not None:
+            rows = check_random_state(random_state).permutation(rows)
+        chosen = normalization or self.normalization
+        return (self._tensors(rows[i : i + batch_size], chosen) for i in range(0, len(rows), batch_size))
+
+    def _tensors(self, rows: IntArray, normalization: Normalization) -> tuple[Tensor, Tensor]:
+        from torch import contiguous_format, float32, from_numpy, tensor
+
+        mean, std = (tensor(values, dtype=float32)[:, None, None] for values in normalization)
+        pixels = from_numpy(self.images[rows]).permute(0, 3, 1, 2).to(float32, memory_format=contiguous_format)
+        return pixels.div_(255).sub_(mean).div_(std), from_numpy(self.labels[rows])
+
+    def _rows(self, split: str) -> IntArray:
+        if split not in SPLITS:
+            raise UnknownNameError.of("split", split, SPLITS)
+        return self.indices[split]
+
+    def _filled(self, split: str) -> IntArray:
+        if not len(self.indices[split]):
+            raise InvalidInputError(f"The {split} split of {self.name} has no image.")
+        return self.indices[split]
+
+    def _class_numbers(self, classes: Sequence[int | str] | None) -> IntArray:
+        if classes is None:
+            return np.arange(self.n_classes)
+        numbers = []
+        for given in classes:
+            if isinstance(given, str):
+                if given not in self.class_names:
+                    raise UnknownNameError.of(f"class of {self.name}", given, self.class_names)
+                numbers.append(self.class_names.index(given))
+            else:
+                _check_int("classes", given, 0, self.n_classes - 1)
+                numbers.append(int(given))
+        if len(numbers) < 2 or len(set(numbers)) < len(numbers):
+            raise InvalidInputError(
+                f"The 'classes' parameter of subset must be two or more different classes. "
+                f"Got {list(classes)!r} instead."
+            )
+        return np.asarray(numbers, dtype=np.int64)
+
+    def _take(self, rows: Mapping[str, IntArray], classes: IntArray) -> ImageData:
+        """The data of these rows and classes, classes renumbered in their order."""
+        ends = np.cumsum([len(rows[split]) for split in SPLITS])
+        taken = np.concatenate([rows[split] for split in SPLITS])
+        renumbered = np.full(self.n_classes, -1)
+        renumbered[classes] = np.arange(len(classes))
+        return replace(
+            self,
+            images=self.images[taken],
+            labels=renumbered[self.labels[taken]],
+            class_names=tuple(self.class_names[number] for number in classes),
+            indices=dict(zip(SPLITS, np.split(np.arange(len(taken)), ends[:-1]), strict=True)),
+        )
+
+
+def check_size(size: Any) -> tuple[int, int]:
+    """Height and width of what the user calls a size."""
+    sides = (
+        (size, size) if isinstance(size, (int, np.integer)) else tuple(size) if isinstance(size, (tuple, list)) else ()
+    )
+    ints = all(isinstance(side, (int, np.integer)) and not isinstance(side, bool) and side > 0 for side in sides)
+    if len(sides) != 2 or not ints:
+        raise InvalidInputError(
+            f"The 'size' parameter must be a positive int or (height, width), in pixels. Got {size!r} instead."
+        )
+    return int(sides[0]), int(sides[1])
+
+
+def _check_int(name: str, value: Any, low: int, high: int | None) -> None:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < low or (high is not None and value > high):
+        wanted = f"from {low} to {high}" if high is not None else f"of at least {low}"
+        raise InvalidInputError(f"The '{name}' parameter must be an int {wanted}. Got {value!r} instead.")
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
