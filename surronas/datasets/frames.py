@@ -92,7 +92,7 @@ def read_source(source: Any, split: str | None = None) -> Source:
         frames = [read(file) for file in files]
     except InvalidFileError:
         raise
-    except (ValueError, TypeError, OSError, pd.errors.ParserWarning) as error:  # also pyarrow's and pandas' own
+    except (ValueError, TypeError, OSError, EOFError, pd.errors.ParserWarning) as error:  # also pandas' own
         raise InvalidFileError(f"{path} does not read as {_suffix(files[0])}: {error}") from error
     strange = next((i for i, frame in enumerate(frames) if list(frame.columns) != list(frames[0].columns)), None)
     if strange is not None:
@@ -153,8 +153,8 @@ def _csv(path: Path, separator: str = ",") -> pd.DataFrame:
 
 
 def _typed(words: NDArray[Any]) -> NDArray[Any]:
-    """Numbers, exactly as written, where all but the missing words are numbers; else words, None where blank."""
-    known = np.array([word.strip().lower() not in _MISSING for word in words])
+    """Numbers, exactly as written, where all but the missing words are numbers; else words, missing where blank."""
+    known = np.array([word.strip().lower() not in _MISSING for word in words], dtype=bool)
     values = np.full(len(words), np.nan)
     try:
         values[known] = [float(word) for word in words[known]]

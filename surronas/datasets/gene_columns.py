@@ -66,7 +66,7 @@ def infer_gene(column: pd.Series[Any], declared: bool) -> tuple[Gene | None, str
 
 
 def _refuse_many(column: pd.Series[Any], present: set[Any], numeric: bool, declared: bool) -> None:
-    measured = numeric and any(value != int(value) for value in present) and len(present) > len(column) / 2
+    measured = numeric and any(value != int(value) for value in present) and len(present) > max(2, len(column) / 2)
     most = _MOST_CHOICES if declared else _MOST_UNDECLARED
     if len(present) <= most and (declared or not measured):
         return

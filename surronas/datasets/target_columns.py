@@ -136,10 +136,8 @@ def _told(name: str, stated: Any) -> dict[str, Any]:
 
 def _words_of(name: str) -> Sequence[str]:
     """``"valAcc"``, ``"latency[ms]"``, ``"top-1"`` -> words in lower case."""
-    parts = re.findall(r"[^\W_]+|%", name)
-    camel = (word for part in parts for word in re.findall(r"[A-Z]?[a-z]+\d*", part))
-    joined = re.sub(r"top[-_ ]", "top", name.lower())
-    return [*re.findall(r"[^\W_]+|%", joined), *(word.lower() for word in camel)]
+    plain = re.findall(r"[^\W_]+|%", re.sub(r"top[-_ ]", "top", name.lower()))
+    return [*plain, *(word.lower() for word in re.findall(r"[A-Z][a-z]+", name))]
 
 
 def _meaning_of(name: str) -> tuple[bool, str] | None:
