@@ -14,11 +14,11 @@ import pandas as pd
 
 from surronas.exceptions import InvalidInputError
 from surronas.spaces import register_space
+from surronas.spaces._cells import EDGES, draw, without_dead_edges
 from surronas.spaces.base import Gene, IntArray, SearchSpace, as_integers
 from surronas.spaces.graph import ArchGraph
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 NASLIB_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 NASLIB_OPS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 
@@ -79,18 +79,7 @@ class NASBench201(SearchSpace):
 
     def prune(self, X: IntArray) -> IntArray:
         """Set to ``none`` every edge that no path from input to output uses."""
-        e01, e02, e12, e03, e13, e23 = (X != 0).T
-        from_input_1, from_input_2 = e01, e02 | (e01 & e12)
-        to_output_2, to_output_1 = e23, e13 | (e12 & e23)
-        used = [
-            e01 & to_output_1,
-            e02 & to_output_2,
-            e12 & from_input_1 & to_output_2,
-            e03,
-            e13 & from_input_1,
-            e23 & from_input_2,
-        ]
-        return np.where(np.stack(used, axis=1), X, 0)
+        return without_dead_edges(X)
 
     def key(self, X: Any) -> IntArray:
         """Isomorphism classes, those of the official ``UniqueString``: 6,466 in all.
@@ -116,10 +105,7 @@ class NASBench201(SearchSpace):
         return X[order]
 
     def graph_of(self, C: IntArray) -> ArchGraph:
-        ops = np.full((len(C), 4, 4), -1, dtype=np.int64)
-        for gene, (i, j) in enumerate(EDGES):
-            ops[:, i, j] = C[:, gene] - 1
-        return ArchGraph(ops >= 0, ops, OPS[1:], identity=("skip_connect",))
+        return draw(C, OPS[1:])
 
     def cost(  # type: ignore[override]
         self, X: Any, num_classes: int = 10, resolution: int = 32, channels: int = 16, cells: int = 5
