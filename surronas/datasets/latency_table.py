@@ -27,7 +27,7 @@ class LatencyTable:
     ----------
     space : SearchSpace or str
         It must have a method ``blocks(X)``: the names of the different blocks and, for each architecture, which
-        it has, (n, m) int64, -1 for none. So has "ofa_mbv3".
+        it has, (n, m) int64, -1 for none. So have "ofa_mbv3" and "fbnet".
     milliseconds : mapping of block name to latency in ms
     name : str
         What messages call the table.
@@ -51,24 +51,26 @@ class LatencyTable:
     def __len__(self) -> int:
         return len(self.milliseconds)
 
-    def latency(self, X: Any) -> NDArray[np.float64]:
+    def latency(self, X: Any, **network_options: Any) -> NDArray[np.float64]:
         """The sum over each architecture's blocks.
 
         Parameters
         ----------
         X : n architectures in any form that the space reads
+        **network_options
+            Of the space's ``blocks``: "num_classes", "dataset".
 
         Returns
         -------
         (n,) float64, ms
             NaN where the table lacks a block; a warning says of how many architectures, and names one block.
         """
-        names, index = self.space.blocks(X)
+        names, index = self.space.blocks(X, **network_options)
         values = np.array([*(self.milliseconds.get(name, np.nan) for name in names), 0.0])
         total: NDArray[np.float64] = values[index].sum(axis=1)
         unknown = int(np.isnan(total).sum())
         if unknown:
-            lacking = next(name for name in names if name not in self.milliseconds)
+            lacking = names[index[np.isnan(values)[index]][0]]
             warnings.warn(
                 f"{unknown} of {len(total)} architectures have a block that the latency table {self.name} lacks, "
                 f"such as {lacking}; their latency is missing.",
