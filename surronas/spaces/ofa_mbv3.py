@@ -52,9 +52,9 @@ class OFAMobileNetV3(SearchSpace):
     Five stages of two to four blocks, kernel 3, 5 or 7 and expansion 3, 4 or 6 a block, images of 128 to 256
     pixels. ``parse`` reads
 
-    - OFA's dicts, as Python or JSON text too: ``ks`` and ``e`` of all 20 layers or of those that the depths
-      ``d`` keep, ``r`` (a number or a list of one; 224 where it is missing), ``w`` or ``wid`` (1.0 where it
-      is missing or None);
+    - OFA's dicts, as Python or JSON text too: ``ks`` and ``e`` of all 20 layers, of those that the depths
+      ``d`` keep, or one number for all, ``r`` (a number or a list of one; 224 where it is missing), ``w`` or
+      ``wid`` (1.0 where it is missing or None);
     - MSuNAS's 46 integers (Lu et al., 2020, arXiv:2007.10396), taken as of width 1.0;
     - NAT's codes (Lu et al., 2021, arXiv:2005.05859), 22 integers or 23 characters.
 
@@ -80,7 +80,11 @@ class OFAMobileNetV3(SearchSpace):
     def parse_one(self, arch: Any) -> Sequence[int]:
         if isinstance(arch, str) and arch.lstrip().startswith("{"):
             return self._parse_dict(ast.literal_eval(re.sub(r"\bnull\b", "None", arch.strip())))
-        if isinstance(arch, str) and re.fullmatch(r"\d{23}", digits := "".join(arch.split())):
+        if isinstance(arch, str) and (digits := "".join(arch.split())).isdecimal():
+            if len(digits) != notations.N_NAT + 1:
+                raise InvalidInputError(
+                    f"NAT's codes have {notations.N_NAT + 1} characters, two for the resolution, {len(digits)} came"
+                )
             return self.parse_codes([int(digits[:2]), *map(int, digits[2:])])
         return super().parse_one(arch)
 

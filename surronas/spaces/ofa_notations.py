@@ -39,14 +39,14 @@ def from_ofa(arch: Mapping[Any, Any]) -> list[int]:
     keys = set(arch)
     if not {"ks", "e", "d"} <= keys <= {"ks", "e", "d", "r", "w", "wid"}:
         raise InvalidInputError(f"OFA's keys are ks, e, d and perhaps r, w or wid, not {', '.join(map(str, arch))}")
-    depths = list(arch["d"])
+    depths = _listed(arch["d"], STAGES)
     if len(depths) != STAGES:
         raise InvalidInputError(f"'d' must have {STAGES} depths, not {len(depths)}")
     x = np.zeros((1, N_GENES), dtype=np.int64)
     x[0, DEPTH] = [_code("d", depth, DEPTHS) for depth in depths]
     kept = expressed(x)[0]
     for key, choices, columns in (("ks", KERNELS, KERNEL), ("e", EXPANSIONS, EXPAND)):
-        values = list(arch[key])
+        values = _listed(arch[key], kept.size)
         if len(values) == kept.size:
             on = zip(values, kept.ravel(), strict=True)
             x[0, columns.ravel()] = [_code(key, v, choices) if there or v in choices else 0 for v, there in on]
@@ -63,6 +63,10 @@ def from_ofa(arch: Mapping[Any, Any]) -> list[int]:
     x[0, RESOLUTION] = _code("r", resolution, RESOLUTIONS)
     x[0, WIDTH] = _code("w", 1.0 if width is None else width, WIDTHS)
     return [int(code) for code in x[0]]
+
+
+def _listed(value: Any, n: int) -> list[Any]:
+    return [value] * n if isinstance(value, (int, np.integer)) else list(value)
 
 
 def _code(key: str, value: Any, choices: tuple[Any, ...]) -> int:

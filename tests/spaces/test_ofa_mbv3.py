@@ -103,6 +103,11 @@ def test_every_shape_of_the_dict_is_one_architecture(form):
     np.testing.assert_array_equal(space.canonical(space.parse([form])), space.canonical(space.parse([FULL])))
 
 
+def test_one_number_stands_for_all_layers():
+    whole = {"ks": [7] * 20, "e": [4] * 20, "d": [3] * 5, "r": 224, "w": 1.0}
+    np.testing.assert_array_equal(space.parse([{"ks": 7, "e": 4, "d": 3}]), space.parse([whole]))
+
+
 def test_resolution_and_width_have_the_supernets_defaults():
     (x,) = space.parse([{key: FULL[key] for key in ("ks", "e", "d")}])
     assert (value(x, "resolution"), value(x, "width")) == (224, 1.0)
@@ -214,6 +219,11 @@ def test_nat_round_trip():
     X = space.canonical(X[X[:, -2] >= 16])
     np.testing.assert_array_equal(space.from_nat(space.to_nat(X)), X)
     np.testing.assert_array_equal(space.parse(space.to_nat(X).tolist()), X)
+
+
+def test_a_code_of_another_length_is_refused():
+    with pytest.raises(InvalidInputError, match="NAT's codes have 23 characters, two for the resolution, 22 came"):
+        space.parse(["8" + next(iter(NAT))[2:]])
 
 
 @pytest.mark.parametrize("stage", [[1, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0], [0, 1, 1, 1], [1, 1, 0, 1]])
