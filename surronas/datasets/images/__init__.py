@@ -7,8 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from surronas.datasets.images.data import ImageData, Normalization, Size
+from surronas.datasets.images.data import ImageData, Size
 from surronas.datasets.images.source import ImageSource
+from surronas.datasets.images.tensors import Normalization
 from surronas.exceptions import DataNotFoundError, InvalidInputError, UnknownNameError
 from surronas.registry import Registry
 from surronas.spaces.base import RandomState
@@ -97,8 +98,8 @@ def _reader(name_or_path: str | os.PathLike[str]) -> Callable[[Size | None], Ima
     from surronas.datasets.images import folder, idx, npz, parquet  # they import this module
 
     if path.is_dir():
-        of_folder = {"*.parquet": parquet.read, "train-images-idx3-ubyte*": idx.read, "*": folder.read}
-        return partial(next(read for pattern, read in of_folder.items() if any(path.rglob(pattern))), path)
+        of_folder = {"*.parquet": parquet.read, "train-images-idx3-ubyte*": idx.read}
+        return partial(next((of_folder[name] for name in of_folder if any(path.rglob(name))), folder.read), path)
     of_file = {".npz": npz.read, ".parquet": parquet.read}
     if path.suffix not in of_file:
         raise InvalidInputError(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from surronas.datasets.images.splits import stratified_draw
+from surronas.datasets.images.tensors import Normalization, normalization_of, to_tensors
 from surronas.datasets.table import TableInfo
 from surronas.exceptions import InvalidInputError, UnknownNameError
 from surronas.spaces.base import IntArray, RandomState
@@ -19,19 +20,12 @@ from surronas.spaces.base import IntArray, RandomState
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["SPLITS", "ImageArray", "ImageData", "Normalization", "Size"]
+__all__ = ["SPLITS", "ImageArray", "ImageData", "Size", "check_size"]
 
 ImageArray = NDArray[np.uint8]
 Size = int | tuple[int, int]
 
 SPLITS = ("train", "validation", "test")
-
-
-class Normalization(NamedTuple):
-    """Mean and standard deviation of each channel, for pixels from 0 to 1: two (c,) float64 arrays."""
-
-    mean: NDArray[np.float64]
-    std: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -223,16 +217,9 @@ class ImageData:
 
         The deviation is that of the population; a channel of one value only has deviation 1.
         """
-        rows = self._filled("train")
-        total, squares = np.zeros(self.images.shape[3]), np.zeros(self.images.shape[3])
-        for start in range(0, len(rows), 4096):  # exact: sums of integers below 2^53
-            pixels = self.images[rows[start : start + 4096]].reshape(-1, self.images.shape[3])
-            total += pixels.sum(axis=0, dtype=np.int64)
-            squares += np.square(pixels, dtype=np.uint16).sum(axis=0, dtype=np.int64)
-        n = len(rows) * self.images.shape[1] * self.images.shape[2]
-        mean = total / n
-        std = np.sqrt(np.maximum(squares / n - mean**2, 0.0))
-        return Normalization(mean / 255, np.where(std > 0, std / 255, 1.0))
+        if not len(self.indices["train"]):
+            raise InvalidInputError(f"{self.name} has no training image to normalise by.")
+        return normalization_of(self.images, self.indices["train"])
 
     def tensors(self, split: str, normalization: Normalization | None = None) -> tuple[Tensor, Tensor]:
         """A split as two torch tensors.
@@ -248,7 +235,7 @@ class ImageData:
         images : (n, c, h, w) float32, contiguous: (pixel / 255 - mean) / std
         labels : (n,) int64
         """
-        return self._tensors(self._rows(split), normalization or self.normalization)
+        return to_tensors(*self.split(split), normalization or self.normalization)
 
     def batches(
         self,
@@ -278,23 +265,12 @@ class ImageData:
         if random_state is not None:
             rows = check_random_state(random_state).permutation(rows)
         chosen = normalization or self.normalization
-        return (self._tensors(rows[i : i + batch_size], chosen) for i in range(0, len(rows), batch_size))
-
-    def _tensors(self, rows: IntArray, normalization: Normalization) -> tuple[Tensor, Tensor]:
-        from torch import contiguous_format, float32, from_numpy, tensor
-
-        mean, std = (tensor(values, dtype=float32)[:, None, None] for values in normalization)
-        pixels = from_numpy(self.images[rows]).permute(0, 3, 1, 2).to(float32, memory_format=contiguous_format)
-        return pixels.div_(255).sub_(mean).div_(std), from_numpy(self.labels[rows])
+        parts = (rows[start : start + batch_size] for start in range(0, len(rows), batch_size))
+        return (to_tensors(self.images[part], self.labels[part], chosen) for part in parts)
 
     def _rows(self, split: str) -> IntArray:
         if split not in SPLITS:
             raise UnknownNameError.of("split", split, SPLITS)
-        return self.indices[split]
-
-    def _filled(self, split: str) -> IntArray:
-        if not len(self.indices[split]):
-            raise InvalidInputError(f"The {split} split of {self.name} has no image.")
         return self.indices[split]
 
     def _class_numbers(self, classes: Sequence[int | str] | None) -> IntArray:

@@ -22,9 +22,9 @@ def read(path: Path, size: Size | None = None) -> ImageSource:
     0 to 255; labels (n,) or (n, 1). Names of classes may stand in ``class_names``. Pickled objects are refused.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (AttributeError, BadZipFile, EOFError, OSError, ValueError) as error:
+    except (BadZipFile, EOFError, OSError, TypeError, ValueError) as error:
         raise InvalidFileError(f"{path} is not a numpy archive of plain arrays: {error}") from error
     names = arrays.pop("class_names", None)
     found: dict[tuple[str, str], NDArray[np.generic]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,15 +32,18 @@ def load_sign_digits(size: Size | None = None) -> ImageSource:
 
 
 def read(path: Path, size: Size | None = None) -> ImageSource:
-    """A parquet file, or a folder of them, whose names or folders say train, validation or test."""
-    files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+    """A parquet file, or a folder of them: ``data/train-00000-of-00001.parquet``, ``test/0000.parquet``."""
+    if path.is_file():
+        return _read(path.stem, {"train": [path]}, size)
+    files = sorted(path.rglob("*.parquet"))
     parts: dict[str, list[Path]] = {}
     for file in files:
-        part = part_of(file.stem) or part_of(file.parent.name) or ("train" if len(files) == 1 else None)
+        words = [re.split(r"[-_.]", file.name)[0], *file.relative_to(path).parts[-2:-1]]
+        part = next(filter(None, map(part_of, words)), "train" if len(files) == 1 else None)
         if part is None:
             raise InvalidFileError(f"The name of {file} does not say whether it is for train, validation or test.")
         parts.setdefault(part, []).append(file)
-    return _read(path.stem if path.is_file() else path.name, parts, size)
+    return _read(path.name, parts, size)
 
 
 def _registered(name: str, notes: str, size: Size | None) -> ImageSource:

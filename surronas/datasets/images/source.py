@@ -23,7 +23,7 @@ __all__ = ["ImageSource", "checksum_of", "info_of_path", "number_labels", "part_
 _PARTS = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing", "t10k"),
+    "test": ("test", "testing"),
 }
 
 
@@ -93,10 +93,9 @@ class ImageSource:
         return ImageData(self.name, images, labels, self.class_names, rows, info)
 
 
-def part_of(name: str) -> str | None:
-    """The split that a file or folder of this name holds: ``"val"``, ``"test-00000-of-00001"``."""
-    word = name.lower().replace("_", "-").replace(".", "-").partition("-")[0]
-    return next((part for part, words in _PARTS.items() if word in words), None)
+def part_of(word: str) -> str | None:
+    """The split that this word of a file's or folder's name means, if any."""
+    return next((part for part, words in _PARTS.items() if word.lower() in words), None)
 
 
 def checksum_of(parts: Mapping[str, tuple[ImageArray, IntArray]]) -> str:
