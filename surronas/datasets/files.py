@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files as resources
 from pathlib import Path
 
-import pooch
 from platformdirs import user_cache_dir
 
+from surronas.datasets.download import download
 from surronas.exceptions import DataNotFoundError, InvalidFileError, UnknownNameError
 
-__all__ = ["DATA_DIR", "DataFile", "data_file", "find_file", "list_files"]
+__all__ = ["DATA_DIR", "DataFile", "Place", "data_file", "find_file", "is_whole", "list_files", "places"]
 
 DATA_DIR = "SURRONAS_DATA_DIR"
 
@@ -55,6 +56,24 @@ class DataFile:
         return None if self.address is None else self.address + self.path
 
 
+@dataclass(frozen=True)
+class Place:
+    """Somewhere a data file may be.
+
+    Parameters
+    ----------
+    kind : {"package", "data directory", "cache"}
+    label : str
+        What an error calls it.
+    path : Path, optional
+        Of the file there, whether it exists or not; None where there is no such place on this machine.
+    """
+
+    kind: str
+    label: str
+    path: Path | None
+
+
 @cache
 def _registry() -> dict[str, DataFile]:
     groups = json.loads(resources("surronas.datasets").joinpath("registry.json").read_text(encoding="utf-8"))
@@ -77,12 +96,46 @@ def data_file(name: str) -> DataFile:
     return _registry()[name]
 
 
-def find_file(name: str) -> Path:
+def places(name: str) -> list[Place]:
+    """Where a data file may be, in the order of looking; ``path`` is None where the place itself is not there."""
+    file = data_file(name)
+    folder = os.environ.get(DATA_DIR)
+    in_folder = Path(folder).expanduser() / file.name if folder else None
+    known = [
+        Place("data directory", f"${DATA_DIR}", in_folder),
+        Place("cache", "the cache", Path(user_cache_dir("surronas")) / file.name),
+    ]
+    if file.package is not None:
+        package = file.package.partition("==")[0]
+        try:
+            installed = Path(str(distribution(package).locate_file(file.path)))
+        except PackageNotFoundError:
+            installed = None
+        known.insert(0, Place("package", f"the PyPI package {package}", installed))
+    return known
+
+
+def is_whole(name: str, path: Path) -> bool:
+    """Whether the file there has the registered sha256. A file that has not changed is hashed once a process."""
+    return _hash_of(path) == data_file(name).sha256
+
+
+def find_file(name: str, *, fetch: bool = True, progress: Callable[[int], None] | None = None) -> Path:
     """Where a data file is on this machine; downloads it where it can.
 
     Looked for in this order: the installed PyPI package that carries it (which is not imported),
     ``$SURRONAS_DATA_DIR``, the user's cache, the source's address. Whatever is found must have the
-    registered sha256; an installed package of another version is passed over.
+    registered sha256; an installed package of another version is passed over. A download that broke off
+    goes on where it stopped.
+
+    Parameters
+    ----------
+    name : str
+        One of ``list_files()``.
+    fetch : bool, default=True
+        Whether to download it where it is not here.
+    progress : callable, optional
+        Called with the number of bytes that are here while it is downloaded.
 
     Raises
     ------
@@ -95,10 +148,24 @@ def find_file(name: str) -> Path:
     """
     file = data_file(name)
     tried: list[str] = []
-    for place in (_in_package, _in_data_dir, _in_cache, _download):
-        found = place(file, tried)
-        if found is not None:
-            return found
+    for place in places(name):
+        path = place.path
+        if path is None:
+            tried.append(f"{place.label}: not {'set' if place.kind == 'data directory' else 'installed'}")
+        elif not path.is_file():
+            tried.append(f"{place.label}: no file {path}")
+        elif is_whole(name, path):
+            return path
+        elif place.kind == "data directory":
+            raise InvalidFileError(
+                f"The data file {path} is damaged or of another version: its sha256 is {_hash_of(path)}, "
+                f"expected {file.sha256} ({file.source}). Replace or remove it."
+            )
+        else:
+            tried.append(f"{place.label}: {path} has another sha256, {_hash_of(path)}")
+    found = _download(file, tried, progress) if fetch else None
+    if found is not None:
+        return found
     raise DataNotFoundError(
         f"The data file {name!r} ({file.bytes:,} bytes, {file.source}) was not found. Looked at:\n"
         + "\n".join(f"  - {line}" for line in tried)
@@ -107,7 +174,9 @@ def find_file(name: str) -> Path:
 
 
 def _remedy(file: DataFile) -> str:
-    put = f"put the file with sha256 {file.sha256} at {Path('$' + DATA_DIR) / file.name} or {_cached(file)}"
+    put = (
+        f"put the file with sha256 {file.sha256} at {Path('$' + DATA_DIR) / file.name} or {places(file.name)[-1].path}"
+    )
     if file.package is not None:
         return f"Install it by 'pip install {file.package}', or {put}."
     if file.url is not None:
@@ -115,63 +184,20 @@ def _remedy(file: DataFile) -> str:
     return f"No public address serves this file; it was converted from {file.path} of {file.source}. To use it, {put}."
 
 
-def _in_package(file: DataFile, tried: list[str]) -> Path | None:
-    if file.package is None:
-        return None
-    distribution_name = file.package.partition("==")[0]
-    try:
-        path = Path(str(distribution(distribution_name).locate_file(file.path)))
-    except PackageNotFoundError:
-        tried.append(f"the PyPI package {distribution_name}: not installed")
-        return None
-    return _checked(file, path, f"the PyPI package {distribution_name}", tried)
-
-
-def _in_data_dir(file: DataFile, tried: list[str]) -> Path | None:
-    folder = os.environ.get(DATA_DIR)
-    if not folder:
-        tried.append(f"${DATA_DIR}: not set")
-        return None
-    path = Path(folder).expanduser() / file.name
-    found = _checked(file, path, f"${DATA_DIR}", tried)
-    if found is None and path.is_file():
-        raise InvalidFileError(
-            f"The data file {path} is damaged or of another version: its sha256 is {_hash_of(path)}, "
-            f"expected {file.sha256} ({file.source}). Replace or remove it."
-        )
-    return found
-
-
-def _in_cache(file: DataFile, tried: list[str]) -> Path | None:
-    return _checked(file, _cached(file), "the cache", tried)
-
-
-def _download(file: DataFile, tried: list[str]) -> Path | None:
+def _download(file: DataFile, tried: list[str], progress: Callable[[int], None] | None) -> Path | None:
     if file.url is None:
         return None
-    path = _cached(file)
+    path = Path(user_cache_dir("surronas")) / file.name
     try:
-        pooch.retrieve(file.url, known_hash=f"sha256:{file.sha256}", fname=path.name, path=path.parent)
-    except ValueError as error:
+        download(file.url, path, file.sha256, file.bytes, progress)
+    except InvalidFileError as error:
         raise InvalidFileError(f"What {file.url} sent is not the data file {file.name!r}: {error}") from error
     except OSError as error:
+        if path.is_file() and is_whole(file.name, path):  # another process was quicker, and took the part
+            return path
         tried.append(f"{file.url}: {type(error).__name__}: {error}")
         return None
     return path
-
-
-def _cached(file: DataFile) -> Path:
-    return Path(user_cache_dir("surronas")) / file.name
-
-
-def _checked(file: DataFile, path: Path, place: str, tried: list[str]) -> Path | None:
-    if not path.is_file():
-        tried.append(f"{place}: no file {path}")
-    elif _hash_of(path) != file.sha256:
-        tried.append(f"{place}: {path} has another sha256, {_hash_of(path)}")
-    else:
-        return path
-    return None
 
 
 def _hash_of(path: Path) -> str:
