@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from surronas.datasets.images.data import ImageData, Size
+from surronas.datasets.images.checks import Size
+from surronas.datasets.images.data import ImageData
 from surronas.datasets.images.source import ImageSource
 from surronas.datasets.images.tensors import Normalization
 from surronas.exceptions import DataNotFoundError, InvalidInputError, UnknownNameError

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from surronas.datasets.images.checks import Size, check_int, check_size
 from surronas.datasets.images.splits import stratified_draw
 from surronas.datasets.images.tensors import Normalization, normalization_of, to_tensors
 from surronas.datasets.table import TableInfo
@@ -20,10 +21,9 @@ from surronas.spaces.base import IntArray, RandomState
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["SPLITS", "ImageArray", "ImageData", "Size", "check_size"]
+__all__ = ["SPLITS", "ImageArray", "ImageData"]
 
 ImageArray = NDArray[np.uint8]
-Size = int | tuple[int, int]
 
 SPLITS = ("train", "validation", "test")
 
@@ -171,9 +171,9 @@ class ImageData:
         InvalidInputError
             When a class drawn has too few images; the text names class and split.
         """
-        _check_int("n_way", n_way, 2, self.n_classes)
-        _check_int("n_shot", n_shot, 1, None)
-        _check_int("n_query", n_query, 1, None)
+        check_int("n_way", n_way, 2, self.n_classes)
+        check_int("n_shot", n_shot, 1, None)
+        check_int("n_query", n_query, 1, None)
         rng = check_random_state(random_state)
         chosen = rng.permutation(self.n_classes)[:n_way]
         rows = {}
@@ -260,7 +260,7 @@ class ImageData:
         images, labels
             As ``tensors`` returns them.
         """
-        _check_int("batch_size", batch_size, 1, None)
+        check_int("batch_size", batch_size, 1, None)
         rows = self._rows(split)
         if random_state is not None:
             rows = check_random_state(random_state).permutation(rows)
@@ -283,7 +283,7 @@ class ImageData:
                     raise UnknownNameError.of(f"class of {self.name}", given, self.class_names)
                 numbers.append(self.class_names.index(given))
             else:
-                _check_int("classes", given, 0, self.n_classes - 1)
+                check_int("classes", given, 0, self.n_classes - 1)
                 numbers.append(int(given))
         if len(numbers) < 2 or len(set(numbers)) < len(numbers):
             raise InvalidInputError(
@@ -305,26 +305,6 @@ class ImageData:
             class_names=tuple(self.class_names[number] for number in classes),
             indices=dict(zip(SPLITS, np.split(np.arange(len(taken)), ends[:-1]), strict=True)),
         )
-
-
-def check_size(size: Any) -> tuple[int, int]:
-    """Height and width of what the user calls a size."""
-    sides = (
-        (size, size) if isinstance(size, (int, np.integer)) else tuple(size) if isinstance(size, (tuple, list)) else ()
-    )
-    ints = all(isinstance(side, (int, np.integer)) and not isinstance(side, bool) and side > 0 for side in sides)
-    if len(sides) != 2 or not ints:
-        raise InvalidInputError(
-            f"The 'size' parameter must be a positive int or (height, width), in pixels. Got {size!r} instead."
-        )
-    return int(sides[0]), int(sides[1])
-
-
-def _check_int(name: str, value: Any, low: int, high: int | None) -> None:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < low or (high is not None and value > high):
-        wanted = f"from {low} to {high}" if high is not None else f"of at least {low}"
-        raise InvalidInputError(f"The '{name}' parameter must be an int {wanted}. Got {value!r} instead.")
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from surronas.datasets.images.data import ImageArray, Size, check_size
+from surronas.datasets.images.checks import Size, check_size
+from surronas.datasets.images.data import ImageArray
 from surronas.exceptions import InvalidFileError, InvalidInputError
 
 __all__ = ["decode_images"]

@@ -7,7 +7,7 @@ from importlib.metadata import version
 import numpy as np
 
 from surronas.datasets.images import register_images
-from surronas.datasets.images.data import Size
+from surronas.datasets.images.checks import Size
 from surronas.datasets.images.source import ImageSource, checksum_of
 from surronas.datasets.table import TableInfo
 

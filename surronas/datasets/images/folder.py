@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from surronas.datasets.images.data import Size
+from surronas.datasets.images.checks import Size
 from surronas.datasets.images.decode import decode_images
 from surronas.datasets.images.source import ImageSource, info_of_path, number_labels, part_of
 from surronas.exceptions import InvalidFileError

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from surronas.datasets.files import DATA_DIR, find_file
 from surronas.datasets.images import register_images
-from surronas.datasets.images.data import Size
+from surronas.datasets.images.checks import Size
 from surronas.datasets.images.source import ImageSource, info_of_path, number_labels
 from surronas.datasets.sources import info_of
+from surronas.datasets.table import TableInfo
 from surronas.exceptions import DataNotFoundError, InvalidFileError
 
 _PARTS = {"train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")}
@@ -80,10 +81,12 @@ def _source(name: str, folder: Path, contents: dict[str, bytes]) -> ImageSource:
                 f"{folder / file} must hold {len(labels[part])} images of (h, w) pixels. Got shape {images.shape}."
             )
         pairs[part] = images[..., None], labels[part]
-    source = ImageSource(name, pairs, class_names, info_of_path(folder, pairs))
-    return (
-        replace(source, info=info_of([f"{_FASHION}/{file}.gz" for file in _FASHION_SHA256], "")) if fashion else source
-    )
+    return ImageSource(name, pairs, class_names, _fashion_info() if fashion else info_of_path(folder, pairs))
+
+
+def _fashion_info() -> TableInfo:
+    sums = "; ".join(f"{file} sha256:{digest} (unpacked)" for file, digest in _FASHION_SHA256.items())
+    return replace(info_of([f"{_FASHION}/{file}.gz" for file in _FASHION_SHA256], ""), checksum=sums)
 
 
 def _is_fashion(contents: dict[str, bytes]) -> bool:

@@ -8,7 +8,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from surronas.datasets.images.data import ImageArray, Size
+from surronas.datasets.images.checks import Size
+from surronas.datasets.images.data import ImageArray
 from surronas.datasets.images.source import ImageSource, info_of_path, number_labels, part_of
 from surronas.exceptions import InvalidFileError
 

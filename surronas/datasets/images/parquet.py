@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ import numpy as np
 
 from surronas.datasets.files import find_file
 from surronas.datasets.images import register_images
-from surronas.datasets.images.data import Size
+from surronas.datasets.images.checks import Size
 from surronas.datasets.images.decode import decode_images
 from surronas.datasets.images.source import ImageSource, info_of_path, number_labels, part_of
 from surronas.datasets.sources import info_of
+from surronas.datasets.table import TableInfo
 from surronas.exceptions import InvalidFileError
 
 
@@ -49,10 +49,10 @@ def read(path: Path, size: Size | None = None) -> ImageSource:
 def _registered(name: str, notes: str, size: Size | None) -> ImageSource:
     names = {part: f"images/{name}/{part}-00000-of-00001.parquet" for part in ("train", "test")}
     files = {part: [find_file(file)] for part, file in names.items()}
-    return replace(_read(name, files, size), info=info_of(list(names.values()), notes))
+    return _read(name, files, size, info_of(list(names.values()), notes))
 
 
-def _read(name: str, files: dict[str, list[Path]], size: Size | None) -> ImageSource:
+def _read(name: str, files: dict[str, list[Path]], size: Size | None, info: TableInfo | None = None) -> ImageSource:
     first = next(iter(files.values()))[0]
     encoded, labels = {}, {}
     for part, listed in files.items():
@@ -62,7 +62,7 @@ def _read(name: str, files: dict[str, list[Path]], size: Size | None) -> ImageSo
     images = decode_images(encoded, size, name)
     pairs = {part: (images[part], numbers[part]) for part in files}
     notes = f"Images from the column {columns[0]!r}, labels from {columns[1]!r}."
-    return ImageSource(name, pairs, class_names, info_of_path(first.parent, pairs, notes))
+    return ImageSource(name, pairs, class_names, info or info_of_path(first.parent, pairs, notes))
 
 
 def _rows(files: list[Path]) -> tuple[tuple[list[str], list[bytes]], list[Any], tuple[str, str]]:
@@ -107,11 +107,11 @@ def _columns(schema: Any, path: Path) -> tuple[str, str]:
 
 
 def _class_names(path: Path, column: str) -> list[str] | None:
-    """From the file's metadata, else ``dataset_infos.json`` or ``README.md`` beside or above it; else None."""
+    """From the file's metadata, else ``dataset_infos.json`` or ``README.md`` beside the file or its folder."""
     from pyarrow.parquet import read_schema
 
     names: list[str] | None = _features(read_schema(path)).get(column, {}).get("names")
-    for folder in path.parents[:3]:
+    for folder in path.parents[:2]:
         names = names or _from_infos(folder / "dataset_infos.json", column) or _from_card(folder / "README.md", column)
     return names
 
@@ -136,9 +136,11 @@ def _from_card(path: Path, column: str) -> list[str] | None:
     import yaml
 
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if not text.startswith("---"):
-        return None
-    described = (yaml.safe_load(text.split("---")[1]) or {}).get("dataset_info", {})
+    try:
+        card = yaml.safe_load(text.split("---")[1]) if text.startswith("---") else None
+    except yaml.YAMLError:
+        card = None  # somebody else's README, say
+    described = card.get("dataset_info", {}) if isinstance(card, dict) else {}
     for config in described if isinstance(described, list) else [described]:
         for feature in config.get("features", []):
             dtype = feature.get("dtype")

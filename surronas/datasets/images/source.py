@@ -48,19 +48,11 @@ class ImageSource:
     def __post_init__(self) -> None:
         if "train" not in self.parts or not len(self.parts["train"][1]):
             raise InvalidFileError(f"{self.name} has no training images. Found: {', '.join(self.parts) or 'nothing'}.")
-        known = np.unique(self.parts["train"][1])
-        for part, (_, labels) in self.parts.items():
-            unseen = np.setdiff1d(labels, known)
-            if unseen.size:
-                raise InvalidFileError(
-                    f"{self.name} has {part} images of the class {self.class_names[unseen[0]]!r}, "
-                    "but no training image of it."
-                )
         shapes = {part: images.shape[1:] for part, (images, _) in self.parts.items()}
         if len(set(shapes.values())) > 1:
             raise InvalidFileError(
                 f"{self.name} has images of different shapes: "
-                f"{', '.join(f'{part} {shape}' for part, shape in shapes.items())}. Give a 'size' to load them in one."
+                f"{', '.join(f'{part} {shape}' for part, shape in shapes.items())}."
             )
 
     def to_data(self, validation_size: float, test_size: float, random_state: RandomState) -> ImageData:
@@ -76,6 +68,12 @@ class ImageSource:
         if dropped.any():
             images, labels, part_of_row = images[~dropped], labels[~dropped], part_of_row[~dropped]
         rows = {part: np.flatnonzero(part_of_row == part) for part in parts}
+        unseen = np.setdiff1d(labels, labels[rows["train"]])
+        if unseen.size:
+            raise InvalidFileError(
+                f"{self.name} has images of the class {self.class_names[unseen[0]]!r}, but no training image of it "
+                "that is not in another part."
+            )
 
         rng = check_random_state(random_state)
         sizes = {"test": test_size, "validation": validation_size}  # test first: it is the same for any validation

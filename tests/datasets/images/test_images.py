@@ -72,6 +72,7 @@ def test_cifar10(shared_data):
     assert data.split("test")[1][1234] == label
     np.testing.assert_allclose(data.normalization.mean, [0.4914, 0.4822, 0.4465], atol=0.001)  # of the original data
     np.testing.assert_allclose(data.normalization.std, [0.2470, 0.2435, 0.2616], atol=0.002)
+    assert fingerprint(data) == "bbf49db617a28da2"  # as below
     assert "Krizhevsky" in data.info.citation
     assert "d7d05618061f" in data.info.source
 
@@ -83,6 +84,10 @@ def test_sign_digits(shared_data, signs):
     np.testing.assert_array_equal(signs.split("test")[0][17], image)
     assert signs.split("test")[1][17] == label
     assert signs.info.licence.startswith("Apache-2.0")
+    by_path = load_images(shared_data / "images/sign_digits")
+    np.testing.assert_array_equal(by_path.images, signs.images)
+    assert fingerprint(by_path) == fingerprint(signs)
+    assert by_path.class_names == signs.class_names
 
 
 @pytest.mark.needs_data(FASHION.format("train-images-idx3"))
@@ -110,7 +115,7 @@ def test_the_names():
 @pytest.mark.needs_data(SIGNS.format("train"))
 def test_splits_are_golden(digits, signs):
     # PYTHONPATH=tests/datasets/images python -c \
-    #   "from test_images import *; print(*[fingerprint(load_images(name)) for name in ('digits', 'sign_digits')])"
+    #   "from test_images import *; print(*[fingerprint(load_images(name)) for name in ('digits', 'sign_digits', 'cifar10')])"
     assert fingerprint(digits) == "49755d53dba2f65f"
     assert fingerprint(signs) == "50685fda44d058d8"
 

@@ -81,6 +81,17 @@ def test_class_folders_below_train_val_and_test(tmp_path, pictures):
     assert {image.tobytes() for image in data.split("test")[0]} == {image.tobytes() for image in images[45:]}
 
 
+def test_classes_may_be_called_like_parts(tmp_path, pictures):
+    images, labels = pictures
+    for label, name in enumerate(("test", "train_engine", "val_d_isere")):
+        put_folder(tmp_path / "here", images[labels == label], labels[labels == label])
+        (tmp_path / "here" / NAMES[label]).rename(tmp_path / name)
+    (tmp_path / "here").rmdir()
+    data = load_images(tmp_path)
+    assert data.class_names == ("test", "train_engine", "val_d_isere")
+    assert same(data, images, labels)
+
+
 def test_grey_and_transparent_images(tmp_path, pictures):
     images, labels = pictures
     put_folder(tmp_path, images[..., 0], labels)
@@ -158,7 +169,7 @@ def test_a_class_without_training_images(tmp_path, pictures):
     images, labels = pictures
     put_folder(tmp_path / "train", images[labels < 2], labels[labels < 2])
     put_folder(tmp_path / "test", images[:3], labels[:3])
-    with pytest.raises(InvalidFileError, match="has test images of the class 'emu', but no training image of it"):
+    with pytest.raises(InvalidFileError, match="has images of the class 'emu', but no training image of it"):
         load_images(tmp_path)
 
 
@@ -310,6 +321,8 @@ dataset_info:
         ("README.md", CARD, NAMES),
         ("dataset_infos.json", json.dumps({"default": {"features": {"label": {"names": NAMES}}}}), NAMES),
         ("README.md", "# Pets\n", ("0", "1", "2")),
+        ("README.md", "---\n- of: [another\n---\n", ("0", "1", "2")),
+        ("README.md", "---\n- a list\n---\n", ("0", "1", "2")),
     ],
 )
 def test_parquet_names_of_classes_beside_it(tmp_path, pictures, file, content, expected):
