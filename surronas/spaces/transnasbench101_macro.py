@@ -28,8 +28,9 @@ MOST_DOUBLINGS, MOST_HALVINGS = 3, 4
 class TransNASBench101Macro(SearchSpace):
     """3,256 networks of four to six modules of four kinds (Duan et al., 2021, arXiv:2105.11871).
 
-    A module is two residual blocks, the first of which may double the channels, halve the resolution, or both. One to
-    three modules double the channels, one to four halve the resolution. ``parse`` reads the official strings.
+    A module is two residual blocks, the first of which may double the channels, halve the resolution, or both. One
+    to three modules double the channels, one to four halve the resolution. ``parse`` reads the official strings and
+    NASLib's tuples of six.
 
     Examples
     --------
@@ -69,8 +70,16 @@ class TransNASBench101Macro(SearchSpace):
         match = re.fullmatch(r"64-([1-4]{4,6})-basic", arch.strip()) if isinstance(arch, str) else None
         if not match:
             raise InvalidInputError("a string of the form 64-1234-basic was expected, four to six digits 1 to 4")
-        digits = [int(digit) - 1 for digit in match[1]]
-        return [DEPTHS.index(len(digits)), *digits, *[0] * (max(DEPTHS) - len(digits))]
+        return self.parse_codes([int(digit) for digit in match[1]])
+
+    def parse_codes(self, codes: Sequence[int]) -> Sequence[int]:
+        """NASLib's tuples: four to six digits 1 to 4, filled up with zeros to six."""
+        digits = list(codes)
+        while digits and digits[-1] == 0:
+            digits.pop()
+        if len(codes) > max(DEPTHS) or len(digits) not in DEPTHS or not set(digits) <= {1, 2, 3, 4}:
+            raise InvalidInputError("a tuple of four to six digits 1 to 4, filled up with zeros to six, was expected")
+        return [DEPTHS.index(len(digits)), *(digit - 1 for digit in digits), *[0] * (max(DEPTHS) - len(digits))]
 
     def format(self, X: Any) -> list[str]:
         X = self.parse(X)

@@ -30,6 +30,15 @@ def test_all_strings():
     assert len(np.unique(space.key(EVERYTHING))) == 3_256
 
 
+def test_naslibs_tuples():
+    tuples = [(1, 2, 3, 4, 0, 0), (4, 4, 1, 1, 1, 0), (1, 4, 4, 1, 4, 1)]
+    assert space.format(space.parse(tuples)) == ["64-1234-basic", "64-44111-basic", "64-144141-basic"]
+    assert space.format(space.parse([np.array(row) for row in tuples[:2]])) == ["64-1234-basic", "64-44111-basic"]
+    for wrong in ((1, 2, 0, 3, 4, 0), (1, 2, 3, 0, 0, 0), (1, 2, 3, 5, 0, 0), (1, 2, 3, 4, 0, 0, 0, 0), ()):
+        with pytest.raises(InvalidInputError, match=r"Row 1 does not parse: a tuple of four to six digits"):
+            space.parse([tuples[0], wrong])
+
+
 def test_modules_beyond_the_depth_count_for_nothing():
     x = space.parse(["64-1224-basic"])[0]
     other = x.copy()
