@@ -26,11 +26,10 @@ _TARGETS = {
 }
 _NOTES = (
     "Validation metrics at the last epoch as NASLib queries them, one training run each, on Taskonomy images. "
-    "room_layout_val_loss is the file's negated loss with its sign turned. 2,994 of the 4,096 rows are distinct: most "
-    "repeat the run of a cell with other dead edges, but cells whose dead convolutions read nothing but zeros have runs "
-    "of their own, and so have different drawings of one network. Rows of one canonical cell have a standard deviation "
-    "of 0.3 (class_scene) to 1.2 points (jigsaw) on average; split(unique=True) takes one row of each of the 1,376. The "
-    "169 cells without a path from input to output can learn only a constant, and are kept as measured; 280 others are "
+    "room_layout_val_loss is the file's negated loss with its sign turned. 2,994 of the 4,096 rows are distinct: some "
+    "cells of one canonical form share a run, others have runs of their own, whose standard deviation is 0.3 points in "
+    "class_scene and 1.2 in jigsaw on average; split(unique=True) takes one row of each of the 1,376 forms. The 169 "
+    "cells without a path from input to output can learn only a constant, and are kept as measured; 280 others are "
     "below them in class_object, 377 in segmentsemantic."
 )
 # What a guess has, of 1,000 permutations.
