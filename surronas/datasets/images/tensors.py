@@ -24,11 +24,12 @@ class Normalization(NamedTuple):
 
 def normalization_of(images: NDArray[np.uint8], rows: IntArray) -> Normalization:
     """Of the pixels of these rows of (n, h, w, c) images; the deviation of a channel of one value only is 1."""
-    total, squares = np.zeros(images.shape[3]), np.zeros(images.shape[3])
-    for start in range(0, len(rows), 4096):  # exact: sums of integers below 2^53
-        pixels = images[rows[start : start + 4096]].reshape(-1, images.shape[3])
-        total += pixels.sum(axis=0, dtype=np.int64)
-        squares += np.square(pixels, dtype=np.uint16).sum(axis=0, dtype=np.int64)
+    total, squares = np.zeros(images.shape[1:]), np.zeros(images.shape[1:])
+    for start in range(0, len(rows), 4096):  # exact: 4,096 squares sum to less than 2^32, all of them to less than 2^53
+        pixels = images[rows[start : start + 4096]]
+        total += pixels.sum(axis=0, dtype=np.uint32)
+        squares += np.square(pixels, dtype=np.uint16).sum(axis=0, dtype=np.uint32)
+    total, squares = total.sum(axis=(0, 1)), squares.sum(axis=(0, 1))
     n = len(rows) * images.shape[1] * images.shape[2]
     variance = (n * squares - total**2) / n**2
     return Normalization(total / n / 255, np.where(variance > 0, np.sqrt(np.maximum(variance, 0)) / 255, 1.0))
