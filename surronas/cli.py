@@ -1,4 +1,4 @@
-"""The command ``surronas``: ``bench`` compares predictors, ``list`` names the parts, ``demo`` shows the main job."""
+"""The command ``surronas``: ``bench``, ``list``, ``data`` and ``demo``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from surronas.exceptions import SurronasError
 
 if TYPE_CHECKING:
     from surronas.benchmark.report import Report
+    from surronas.datasets import BenchmarkTable
 
 __all__ = ["main"]
 
@@ -58,7 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         errors.print(str(error), style="bold red", markup=False)
         return 2
     except KeyboardInterrupt:
-        again = f" `surronas {shlex.join(argv)}` goes on where it stopped." if hasattr(arguments, "resumable") else ""
+        again = (
+            f" `surronas {shlex.join(argv)}` goes on where it stopped."
+            if getattr(arguments, "resumable", False)
+            else ""
+        )
         errors.print(f"Interrupted.{again}", style="bold red", markup=False)
         return 130
     return 0
@@ -66,8 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(resumable=True)
-    parser.add_argument("table", metavar="TABLE", help="a benchmark table; `surronas list` names them")
+    parser.add_argument(
+        "table", metavar="TABLE", help="a benchmark (`surronas list` names them), or a file of your own"
+    )
     parser.add_argument("--dataset", help="the table's data set, where it has several")
+    parser.add_argument("--space", help="the search space of a file's architectures; its columns are genes by default")
+    parser.add_argument("--format", help="the format of a file that is no plain table; `surronas list` names them")
     parser.add_argument("--target", default="val_accuracy", help="trained on (%(default)s)")
     parser.add_argument("--test-target", help="tested on; the target by default")
     parser.add_argument(
@@ -93,11 +102,10 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _bench(arguments: argparse.Namespace, console: Console) -> None:
     from surronas.benchmark import evaluate
-    from surronas.datasets import load_benchmark
 
     report = evaluate(
         arguments.predictors,
-        load_benchmark(arguments.table, arguments.dataset),
+        _table(arguments),
         arguments.target,
         arguments.n_train,
         arguments.repeats,
@@ -111,6 +119,15 @@ def _bench(arguments: argparse.Namespace, console: Console) -> None:
     page = report.to_html(arguments.out / "report.html")
     print_report(report, console)
     console.print(f"Report: {page}\nResults: {arguments.out / 'results.parquet'}", soft_wrap=True)
+
+
+def _table(arguments: argparse.Namespace) -> BenchmarkTable:
+    from surronas.datasets import list_benchmarks, load_benchmark, load_table
+
+    known = arguments.table in list_benchmarks() and arguments.space is None and arguments.format is None
+    if known or not Path(arguments.table).exists():
+        return load_benchmark(arguments.table, arguments.dataset)
+    return load_table(arguments.table, space=arguments.space, format=arguments.format, dataset=arguments.dataset)
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -136,6 +153,8 @@ def _list_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _list(arguments: argparse.Namespace, console: Console) -> None:
     from surronas.datasets import _benchmarks, list_benchmarks
+    from surronas.datasets.formats import get_format, list_formats
+    from surronas.datasets.images import _images, list_images
     from surronas.encoders import get_encoder, list_encoders
     from surronas.predictors import get_predictor, list_predictors
     from surronas.spaces import get_space, list_spaces
@@ -145,6 +164,8 @@ def _list(arguments: argparse.Namespace, console: Console) -> None:
         "encoders": (list_encoders(), get_encoder),
         "predictors": (list_predictors(), get_predictor),
         "benchmark tables": (list_benchmarks(), _benchmarks.get),
+        "formats of your own files": (list_formats(), get_format),
+        "image sets": (list_images(), _images.get),
     }
     for kind, (names, get) in kinds.items():
         table = Table("name", "what it is", title=kind, title_justify="left", title_style="bold", expand=True)
@@ -156,6 +177,30 @@ def _list(arguments: argparse.Namespace, console: Console) -> None:
 def _first_sentence(part: object) -> str:
     text = inspect.getdoc(part if inspect.isroutine(part) else type(part)) or ""
     return " ".join(text.split("\n\n")[0].split())
+
+
+_NAMES = "a data file, a folder of them, or the benchmark they belong to"
+
+
+def _data_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, nargs, text in (
+        ("list", None, "Name every file, its size and licence, and where it is."),
+        ("info", "+", "Say where files come from, under which licence, and what to cite."),
+        ("fetch", "+", "Download files; one that broke off goes on where it stopped."),
+        ("verify", None, "Hash every file that is here; fails when one is damaged."),
+        ("path", 1, "Print the path of a file or folder that is here."),
+    ):
+        action = actions.add_parser(name, help=text, description=text)
+        if nargs is not None:
+            action.add_argument("names", metavar="NAME", nargs=nargs, help=_NAMES)
+        action.set_defaults(resumable=name == "fetch")
+
+
+def _data(arguments: argparse.Namespace, console: Console) -> None:
+    from surronas.cli_data import ACTIONS
+
+    ACTIONS[arguments.action](arguments, console)
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
@@ -187,7 +232,13 @@ def _ints(text: str) -> list[int]:
 
 COMMANDS = (
     Command("bench", "Compare predictors on a benchmark table.", _bench_arguments, _bench),
-    Command("list", "List search spaces, encoders, predictors and benchmark tables.", _list_arguments, _list),
+    Command(
+        "list",
+        "List search spaces, encoders, predictors, benchmark tables, formats and image sets.",
+        _list_arguments,
+        _list,
+    ),
+    Command("data", "List, describe, fetch and verify data files.", _data_arguments, _data),
     Command("demo", "Fit, predict and compare on embedded data; leaves a page.", _demo_arguments, _demo),
 )
 
