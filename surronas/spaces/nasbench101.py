@@ -25,9 +25,11 @@ NASLIB_OPS = ("input", "output", "maxpool3x3", "conv1x1-bn-relu", "conv3x3-bn-re
 
 _STARTS, _ENDS = np.triu_indices(NODES, k=1)
 _EDGES = len(_STARTS)
+_GENE_OF = {edge: gene for gene, edge in enumerate(zip(_STARTS.tolist(), _ENDS.tolist(), strict=True))}
 _INNER = NODES - 2
 _LABELLINGS = len(OPS) ** _INNER
 _INVALID = 2.0**40
+_FLAT = re.compile(r"\s*[(\[]\s*\d+(\s*,\s*\d+)*\s*[)\]]\s*")
 _NODE = re.compile(r"\|([a-z0-9-]+)((?:~\d)*)\|")
 
 
@@ -73,7 +75,7 @@ class NASBench101(SearchSpace):
 
     name = "nasbench101"
     genes = (
-        *(Gene(f"edge_{i}_{j}", (False, True)) for i, j in zip(_STARTS.tolist(), _ENDS.tolist(), strict=True)),
+        *(Gene(f"edge_{i}_{j}", (False, True)) for i, j in _GENE_OF),
         *(Gene(f"op_{i}", OPS) for i in range(1, NODES - 1)),
     )
 
@@ -95,11 +97,13 @@ class NASBench101(SearchSpace):
         return _from_matrix(matrix, ops)
 
     def _parse_literal(self, text: str) -> Sequence[int]:
+        if _FLAT.fullmatch(text):  # ten times as fast as ast.literal_eval; there are files of 423,624
+            codes = [int(code) for code in text.strip(" ()[]\n").split(",")]
+            return codes if len(codes) == self.n_genes else self.parse_codes(codes)
         value = ast.literal_eval(text.strip())
         if isinstance(value, Mapping):
             return self._parse_dict(value)
-        flat = isinstance(value, (tuple, list)) and all(isinstance(v, int) for v in value)
-        return self.parse_codes(value) if flat else self.parse_one(value)
+        return self.parse_one(value)
 
     def _parse_dict(self, arch: Mapping[Any, Any]) -> Sequence[int]:
         for matrix, ops in (("matrix", "ops"), ("module_adjacency", "module_operations")):
@@ -114,7 +118,8 @@ class NASBench101(SearchSpace):
             return super().parse_codes(codes)
         if not all(0 <= code < len(NASLIB_OPS) for code in codes[n * n :]):
             raise InvalidInputError(f"the operation codes must be from 0 to {len(NASLIB_OPS) - 1}")
-        return _from_matrix(np.reshape(codes[: n * n], (n, n)), [NASLIB_OPS[code] for code in codes[n * n :]])
+        rows = [codes[i : i + n] for i in range(0, n * n, n)]
+        return _from_matrix(rows, [NASLIB_OPS[code] for code in codes[n * n :]])
 
     def format(self, X: Any) -> list[str]:
         X = self.parse(X)
@@ -216,13 +221,15 @@ def _from_number(numbers: IntArray) -> IntArray:
 
 
 def _from_matrix(matrix: Any, ops: Any) -> list[int]:
-    A, names = np.asarray(matrix), [str(op) for op in ops]
+    rows = matrix.tolist() if isinstance(matrix, np.ndarray) else [list(row) for row in matrix]
+    names = [str(op) for op in ops]
     n = len(names)
-    if A.shape != (n, n) or not 2 <= n <= NODES:
+    if not 2 <= n <= NODES or len(rows) != n or any(len(row) != n for row in rows):
         raise InvalidInputError(
-            f"an n x n matrix and n operations with n from 2 to {NODES} are expected, not {A.shape} and {n}"
+            f"an n x n matrix and n operations with n from 2 to {NODES} are expected, not {len(rows)} rows and {n}"
         )
-    if not np.isin(A, (0, 1)).all() or np.tril(A).any():
+    edges = [(i, j) for i, row in enumerate(rows) for j, value in enumerate(row) if value != 0]
+    if any(i >= j or rows[i][j] != 1 for i, j in edges):
         raise InvalidInputError("the matrix must hold 0 and 1, and 1 only above the diagonal")
     if (names[0], names[-1]) != ("input", "output"):
         raise InvalidInputError("the first operation must be 'input' and the last one 'output'")
@@ -230,9 +237,12 @@ def _from_matrix(matrix: Any, ops: Any) -> list[int]:
         if name not in OPS:
             raise InvalidInputError(f"the operation {name!r} is none of {', '.join(OPS)}")
     place = [*range(n - 1), NODES - 1]
-    edges = np.zeros((NODES, NODES), dtype=np.int64)
-    edges[np.ix_(place, place)] = A
-    return [*edges[_STARTS, _ENDS].tolist(), *(OPS.index(name) for name in names[1:-1]), *[0] * (NODES - n)]
+    codes = [0] * (_EDGES + _INNER)
+    for i, j in edges:
+        codes[_GENE_OF[place[i], place[j]]] = 1
+    for i, name in enumerate(names[1:-1]):
+        codes[_EDGES + i] = OPS.index(name)
+    return codes
 
 
 def _to_text(edges: NDArray[np.bool_], ops: list[int]) -> str:

@@ -158,12 +158,14 @@ def test_every_notation_reads_the_same():
         flat,
         tuple(flat),
         str(tuple(flat)),
+        f" {flat}\n",
         str((DIAMOND, DIAMOND_OPS)),
         str({"matrix": DIAMOND, "ops": DIAMOND_OPS}),
         "|maxpool3x3~0|+|conv1x1-bn-relu~0|+|output~1~2|",
     ]
     X = space.parse(forms)
     assert (X == X[0]).all()
+    np.testing.assert_array_equal(space.parse([str(x.tolist()) for x in X[:2]]), X[:2])
     assert space.format(X[:1]) == [forms[-1]]
     edges = {gene.name for gene, code in zip(space.genes, X[0], strict=True) if gene.name.startswith("edge") and code}
     assert edges == {"edge_0_1", "edge_0_2", "edge_1_6", "edge_2_6"}
