@@ -91,8 +91,8 @@ def _accuracies(dataset: str, official: list[str], naslib: list[str]) -> _Part:
         Target("val_accuracy_12ep", "%", True, "accuracy", f"{dataset} validation accuracy after 12 epochs"),
     ]
     notes = (
-        "Row = official index. Test accuracy is that of NATS-Bench's topology space. Validation accuracy is NASLib's: on "
-        "CIFAR-10 from training on half of the training images; on the other two it is no validation accuracy but the "
+        "Row = official index. Test accuracy: NATS-Bench's topology space. Validation accuracy: NASLib's, which is on "
+        "CIFAR-10 from training on half of the training images; on the other two it is no validation but the "
         "test accuracy of one of the runs (seed 888), as NATS-Bench's own files of three architectures show."
     )
     return _Part([_TEST, _VAL, _SHORT], columns, described, notes)
