@@ -142,12 +142,16 @@ class ImageData:
         >>> digits.class_names, len(digits.indices["train"])
         (('3', '8'), 100)
         """
+        if sizes is not None and not isinstance(sizes, Mapping):
+            raise InvalidInputError(
+                f"The 'sizes' parameter of subset must be a mapping of split to int. Got {sizes!r} instead."
+            )
         chosen = self._class_numbers(classes)
         rng = check_random_state(random_state)
         rows = {name: indices[np.isin(self.labels[indices], chosen)] for name, indices in self.indices.items()}
         for name, size in (sizes or {}).items():
             self._rows(name)
-            rows[name] = stratified_draw(rows[name], self.labels, size, rng, f"'sizes' ({name})")
+            rows[name] = stratified_draw(rows[name], self.labels, size, rng, f"'sizes' parameter of subset for {name}")
         return self._take(rows, chosen)
 
     def episode(self, n_way: int, n_shot: int, n_query: int, random_state: RandomState = 0) -> ImageData:
@@ -277,7 +281,8 @@ class ImageData:
         if classes is None:
             return np.arange(self.n_classes)
         numbers = []
-        for given in classes:
+        several = isinstance(classes, (Sequence, np.ndarray)) and not isinstance(classes, str)
+        for given in classes if several else ():
             if isinstance(given, str):
                 if given not in self.class_names:
                     raise UnknownNameError.of(f"class of {self.name}", given, self.class_names)
@@ -287,8 +292,7 @@ class ImageData:
                 numbers.append(int(given))
         if len(numbers) < 2 or len(set(numbers)) < len(numbers):
             raise InvalidInputError(
-                f"The 'classes' parameter of subset must be two or more different classes. "
-                f"Got {list(classes)!r} instead."
+                f"The 'classes' parameter of subset must be two or more different classes. Got {classes!r} instead."
             )
         return np.asarray(numbers, dtype=np.int64)
 

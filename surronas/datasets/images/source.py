@@ -80,7 +80,7 @@ class ImageSource:
         drawn = [split for split in sizes if split not in rows]
         for split in drawn:
             rows["train"], rows[split] = stratified_split(
-                rows["train"], labels, sizes[split], rng, f"'{split}_size' of load_images"
+                rows["train"], labels, sizes[split], rng, f"'{split}_size' parameter of load_images"
             )
         said = f"Split off the training images by seed, stratified by class: {', '.join(drawn)}. " if drawn else ""
         said += (

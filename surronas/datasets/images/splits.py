@@ -31,15 +31,20 @@ def stratified_split(
     parameter : str
         What the user calls ``size``, for the error.
     """
-    share = isinstance(size, (float, np.floating)) and 0 <= size < 1
-    off = stratified_draw(rows, labels, round(size * len(rows)) if share else size, rng, parameter)
+    if isinstance(size, (float, np.floating)):
+        if not 0 <= size < 1:
+            raise InvalidInputError(
+                f"The {parameter} must be an int, or a share of at least 0 and below 1. Got {size!r}."
+            )
+        size = round(size * len(rows))
+    off = stratified_draw(rows, labels, size, rng, parameter)
     stay = np.setdiff1d(rows, off)
     both = np.intersect1d(labels[stay], labels[off])
     if len(off) and len(both) < len(np.unique(labels[rows])):
         lacking = np.setdiff1d(labels[rows], both)[0]
         raise InvalidInputError(
-            f"The {parameter} parameter must leave every class an image on both sides of the split. Got {size!r} for "
-            f"{len(rows)} images, of which class {lacking} has {(labels[rows] == lacking).sum()}."
+            f"The {parameter} must leave every class an image on both sides of the split. Got {len(off)} of "
+            f"{len(rows)} images; the class with the number {lacking} has {(labels[rows] == lacking).sum()} of them."
         )
     return stay, off
 
@@ -51,7 +56,7 @@ def stratified_draw(
     whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
     if not whole or not 0 <= size <= len(rows):
         raise InvalidInputError(
-            f"The {parameter} parameter must be a number of images from 0 to {len(rows)}. Got {size!r} instead."
+            f"The {parameter} must be a number of images from 0 to {len(rows)}. Got {size!r} instead."
         )
     if size in (0, len(rows)):
         return np.sort(rows)[:size]

@@ -115,7 +115,7 @@ def test_the_names():
 @pytest.mark.needs_data(SIGNS.format("train"))
 def test_splits_are_golden(digits, signs):
     # PYTHONPATH=tests/datasets/images python -c \
-    #   "from test_images import *; print(*[fingerprint(load_images(name)) for name in ('digits', 'sign_digits', 'cifar10')])"
+    #   "from test_images import *; print(*[fingerprint(load_images(name)) for name in list_images()])"
     assert fingerprint(digits) == "49755d53dba2f65f"
     assert fingerprint(signs) == "50685fda44d058d8"
 
@@ -138,9 +138,9 @@ def test_another_seed_gives_other_splits(digits):
     assert fingerprint(load_images("digits", random_state=1)) != fingerprint(digits)
 
 
-@pytest.mark.parametrize("size", [-1, 1.5, 1797, True, "tenth", 3])
+@pytest.mark.parametrize("size", [-1, 1.0, float("nan"), 1797, 1798, True, "tenth", 3])
 def test_split_sizes_that_leave_nothing_are_refused(size):
-    with pytest.raises(InvalidInputError, match="'test_size' of load_images parameter must"):
+    with pytest.raises(InvalidInputError, match="'test_size' parameter of load_images must"):
         load_images("digits", test_size=size)
 
 
@@ -240,7 +240,13 @@ def test_subset_draws_in_the_proportions_of_the_classes(digits, size, seed):
         ({"classes": [1, 1]}, "two or more different classes"),
         ({"classes": [1, 10]}, "'classes' parameter must be an int from 0 to 9. Got 10"),
         ({"classes": ["1", "one"]}, "Unknown class of digits 'one'"),
-        ({"sizes": {"train": 1295}}, "'sizes' .train. parameter must be a number of images from 0 to 1294. Got 1295"),
+        (
+            {"sizes": {"train": 1295}},
+            "'sizes' parameter of subset for train must be a number of .* 0 to 1294. Got 1295",
+        ),
+        ({"sizes": [100]}, "must be a mapping of split to int"),
+        ({"classes": "12"}, "two or more different classes. Got '12'"),
+        ({"classes": 3}, "two or more different classes. Got 3"),
         ({"sizes": {"trian": 10}}, "Unknown split 'trian'. Did you mean 'train'"),
     ],
 )

@@ -177,7 +177,8 @@ def test_a_class_too_small_to_split(tmp_path, pictures):
     images, labels = pictures
     put_folder(tmp_path, images[:-19], np.where(np.arange(41) == 7, 2, labels[:41] % 2))
     with pytest.raises(
-        InvalidInputError, match="'test_size' of load_images .*every class an image on both sides.* has 1"
+        InvalidInputError,
+        match="'test_size' parameter of load_images .*every class an image on both sides.* has 1 of them",
     ):
         load_images(tmp_path)
 
