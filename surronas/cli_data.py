@@ -85,8 +85,8 @@ def _list(arguments: argparse.Namespace, console: Console) -> None:
     table.add_column("licence", no_wrap=True, overflow="ellipsis", max_width=22)
     table.add_column("where", no_wrap=True)
     folder = None
-    for name in list_files():
-        file, (parent, _, short) = data_file(name), name.rpartition("/")
+    for parent, short, name in sorted((*name.rpartition("/")[::2], name) for name in list_files()):
+        file = data_file(name)
         if parent != folder:
             folder = parent
             table.add_row(Text(f"{folder}/", style="bold"))

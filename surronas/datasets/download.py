@@ -65,8 +65,7 @@ def _resume(url: str, part: Path, size: int, progress: Callable[[int], None]) ->
     It is written in place and never cut before the end: where two processes download the same file, each
     writes the same bytes to the same places.
     """
-    part.touch()
-    done = part.stat().st_size
+    done = part.stat().st_size if part.exists() else 0
     progress(min(done, size))
     if done == size:
         return
@@ -77,7 +76,7 @@ def _resume(url: str, part: Path, size: int, progress: Callable[[int], None]) ->
             done = 0  # the server knows no ranges and sends everything
         elif not response.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
             raise OSError(f"asked for bytes from {done} on, it sent {response.headers.get('Content-Range')!r}")
-        with part.open("r+b") as stream:
+        with open(part, "r+b", opener=lambda path, flags: os.open(path, flags | os.O_CREAT, 0o666)) as stream:
             stream.seek(done)
             for chunk in response.iter_content(_CHUNK):
                 done += stream.write(chunk)
