@@ -86,21 +86,11 @@ def read(path: Path, dataset: str | None = None) -> BenchmarkTable:
     space, names = _space_of(folder)
     files = _files_of(folder, len(names))
     measured: list[_Measured] = list(Parallel()(delayed(_read)(files[i], i, names[i], dataset) for i in files))
-    schedules = sorted({epochs for one in measured for _, epochs in one.runs}, reverse=True)
-    described, columns, runs, n_impossible = [], {}, {}, 0
-    for epochs in schedules:
-        for split in ("val", "test"):
-            name = f"{split}_accuracy" if epochs == schedules[0] else f"{split}_accuracy_{epochs}ep"
-            what = f"{dataset} {'validation' if split == 'val' else split} accuracy after {epochs} epochs"
-            described.append(Target(name, "%", True, "accuracy", f"{what}, mean over seeds"))
-            runs[name] = _stacked([one.runs.get((split, epochs), _NOTHING) for one in measured])
-            values = runs[name].values
-            impossible = ~np.isnan(values) & ~described[-1].possible(values)
-            values[impossible] = np.nan
-            n_impossible += int(impossible.sum())
-            columns[name] = _mean_at_the_end(runs[name])
+    accuracies = _accuracies([one.runs for one in measured], dataset)
+    n_impossible = sum(_drop_impossible_runs(target, runs) for target, runs in accuracies.items())
+    described = [*accuracies, *_COSTS]
+    columns = {target.name: _mean_at_the_end(runs) for target, runs in accuracies.items()}
     columns |= dict(zip((cost.name for cost in _COSTS), np.array([one.costs for one in measured]).T, strict=True))
-    described += _COSTS
     targets = pd.DataFrame(columns)
     notes = (
         f"{len(files)} of the space's {len(names)} architectures, by official index. Accuracies are means over the "
@@ -114,7 +104,8 @@ def read(path: Path, dataset: str | None = None) -> BenchmarkTable:
         notes=f"{notes} {drop_impossible(targets, described)}".strip(),
     )
     archs = space.parse([names[i] for i in files])
-    return BenchmarkTable("nats_bench", space, archs, targets, described, info, dataset, runs=runs)
+    kept = {target.name: runs for target, runs in accuracies.items()}
+    return BenchmarkTable("nats_bench", space, archs, targets, described, info, dataset, runs=kept)
 
 
 def _space_of(folder: Path) -> tuple[SearchSpace, list[str]]:
@@ -197,6 +188,26 @@ def _costs_of(run: dict[str, Any]) -> list[float]:
         1000 * float(np.mean(latencies)) if latencies else np.nan,
         float(np.mean(times)),
     ]
+
+
+def _accuracies(files: Sequence[dict[tuple[str, int], Runs]], dataset: str) -> dict[Target, Runs]:
+    """All files' runs by what they measure, the longest schedule first."""
+    schedules = sorted({epochs for runs in files for _, epochs in runs}, reverse=True)
+    accuracies = {}
+    for epochs in schedules:
+        for split, images in (("val", "validation"), ("test", "test")):
+            name = f"{split}_accuracy" if epochs == schedules[0] else f"{split}_accuracy_{epochs}ep"
+            what = f"{dataset} {images} accuracy after {epochs} epochs, mean over seeds"
+            runs = _stacked([runs.get((split, epochs), _NOTHING) for runs in files])
+            accuracies[Target(name, "%", True, "accuracy", what)] = runs
+    return accuracies
+
+
+def _drop_impossible_runs(target: Target, runs: Runs) -> int:
+    """Set impossible values to NaN, in place; how many there were."""
+    impossible = ~np.isnan(runs.values) & ~target.possible(runs.values)
+    runs.values[impossible] = np.nan
+    return int(impossible.sum())
 
 
 def _grid(points: Sequence[tuple[int, int, float]]) -> Runs:
