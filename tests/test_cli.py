@@ -6,6 +6,8 @@ import pytest
 
 from surronas import cli, datasets
 from surronas.datasets import BenchmarkTable, TableInfo, Target
+from surronas.datasets.formats import list_formats
+from surronas.datasets.images import list_images
 from surronas.spaces import get_space
 
 
@@ -34,6 +36,24 @@ def test_bench_leaves_results_and_a_page_and_prints_the_gist(table, tmp_path, ca
     tau = frame[(frame["predictor"] == "one_hot:linear") & (frame["n_train"] == 16)]["kendall_tau"].mean()
     assert f"{tau:.3f} ±" in printed
     assert "SNB007 Constant predictions: one_hot:mean, 4 of 4 cells." in printed
+
+
+def bench_file(path, *more):
+    options = ["--predictors", "one_hot:linear", "--n-train", "32", "--repeats", "1", "--jobs", "1"]
+    return cli.main(["bench", str(path), "--target", "acc", *options, "--out", str(path.parent / "out"), *more])
+
+
+def test_bench_takes_a_file_of_ones_own(table, tmp_path, capsys):
+    choices = pd.DataFrame(table.archs, columns=list("abcdef"))
+    choices.assign(acc=table.targets["acc"]).to_csv(tmp_path / "nets.csv", index=False)
+    assert bench_file(tmp_path / "nets.csv") == 0
+    cells = pd.DataFrame({"cell": table.space.format(table.archs), "acc": table.targets["acc"]})
+    cells.to_parquet(tmp_path / "cells.parquet")
+    assert bench_file(tmp_path / "cells.parquet", "--space", "nasbench201", "--out", str(tmp_path / "cells")) == 0
+    assert len(pd.read_parquet(tmp_path / "cells/results.parquet")) == 1
+    assert "cells.parquet sha256:" in (tmp_path / "cells/report.html").read_text()
+    assert bench_file(tmp_path / "cells.parquet", "--format", "nats_benc") == 2
+    assert "Unknown format 'nats_benc'. Did you mean 'nats_bench'?" in capsys.readouterr().err
 
 
 def test_an_error_is_one_line_and_exit_code_2(table, tmp_path, capsys):
@@ -69,5 +89,6 @@ def test_list_names_every_part(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     assert cli.main(["list"]) == 0
     printed = capsys.readouterr().out
-    for name in ("nasbench201", "nasbench_graph", "one_hot", "graph_features", "linear", "gp", "analog_nasbench"):
+    names = ["nasbench201", "nasbench_graph", "one_hot", "graph_features", "linear", "gp", "analog_nasbench"]
+    for name in (*names, *list_formats(), *list_images()):
         assert f" {name} " in printed
