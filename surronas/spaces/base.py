@@ -165,12 +165,19 @@ class SearchSpace:
         """(n, n_genes) bool: which genes are expressed."""
         X = np.asarray(X)
         active = np.ones(X.shape, dtype=bool)
-        for i, gene in enumerate(self.genes):
-            for parent, allowed in gene.active_if.items():
-                j = self.gene_names.index(parent)
-                codes = [self.genes[j].choices.index(choice) for choice in allowed]
-                active[:, i] &= active[:, j] & np.isin(X[:, j], codes)
+        for i, j, allowed in self._conditions:
+            active[:, i] &= active[:, j] & allowed[X[:, j]]
         return active
+
+    @cached_property
+    def _conditions(self) -> list[tuple[int, int, NDArray[np.bool_]]]:
+        """(gene, parent, which choices of the parent allow it)."""
+        place = {name: j for j, name in enumerate(self.gene_names)}
+        return [
+            (i, place[parent], np.array([choice in allowed for choice in self.genes[place[parent]].choices]))
+            for i, gene in enumerate(self.genes)
+            for parent, allowed in gene.active_if.items()
+        ]
 
     def is_valid(self, X: IntArray) -> NDArray[np.bool_]:
         """(n,) bool: False for genotypes that are no architecture of the space although each gene is in range."""

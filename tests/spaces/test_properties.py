@@ -17,10 +17,13 @@ every_space = pytest.mark.parametrize("space", SPACES, ids=lambda space: space.n
 
 @st.composite
 def batches(draw, space):
-    """Up to eight genotypes of the space, inactive genes anything."""
-    genotype = st.tuples(*(st.integers(0, int(n) - 1) for n in space.n_choices))
-    valid = genotype.filter(lambda x: bool(space.is_valid(np.array([x]))[0]))
-    return np.array(draw(st.lists(valid, min_size=1, max_size=8)))
+    """Up to eight genotypes of the space, inactive genes anything.
+
+    By a seed: drawn gene by gene, the genotypes of the larger spaces take hypothesis most of the time.
+    """
+    rng = np.random.RandomState(draw(st.integers(0, 2**32 - 1)))
+    X = rng.randint(0, space.n_choices, size=(400, space.n_genes))
+    return X[space.is_valid(X)][: draw(st.integers(1, 8))]
 
 
 @every_space
@@ -62,7 +65,7 @@ def test_neighbours(space, data):
     Y = space.neighbours(x)
     np.testing.assert_array_equal(space.parse(Y), Y)
     x = np.where(space.active(x[None]), x, 0)[0]
-    for y in Y:
+    for y in Y[:: max(len(Y) // 8, 1)]:
         both = space.active(np.stack([x, y])).all(axis=0)
         assert ((x != y) & both).sum() == 1
         assert (x == space.neighbours(y)).all(axis=1).any() or not both.all()  # back again, unless genes fell away
