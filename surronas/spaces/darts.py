@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from surronas.spaces import register_space
 from surronas.spaces.base import Gene, IntArray, SearchSpace
 from surronas.spaces.darts_network import network_cost
-from surronas.spaces.darts_notations import genotype_text, read_config, read_genotype, read_text
+from surronas.spaces.darts_notations import genotype_text, read_genotype, read_text
 from surronas.spaces.graph import ArchGraph
 
 OPS = (
@@ -90,8 +90,7 @@ class DARTS(SearchSpace):
     def _parse_dict(self, arch: Mapping[Any, Any]) -> Sequence[int]:
         if set(arch) <= set(self.gene_names):
             return super()._parse_dict(arch)
-        cells = read_genotype(arch, OPS) if "normal" in arch else read_config(arch, OPS)
-        return [code for cell in cells for code in self._cell_codes(cell)]
+        return self.parse_one(arch)
 
     def _cell_codes(self, cell: Sequence[Sequence[tuple[int, int]]]) -> list[int]:
         codes = []

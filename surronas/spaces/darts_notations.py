@@ -16,8 +16,12 @@ _CONFIG = "NetworkSelectorDatasetInfo:darts:edge_{}_{}"
 
 
 def read_genotype(arch: Any, ops: Sequence[str]) -> list[Cell]:
-    """Both cells of a ``Genotype``, of a mapping of its fields or of a pair of cells."""
+    """Both cells of a ``Genotype``, of a mapping of its fields, of a configuration or of a pair of cells."""
+    if hasattr(arch, "get_dictionary"):
+        arch = arch.get_dictionary()
     if isinstance(arch, Mapping):
+        if not set(arch) & set(_CELLS):
+            return _read_config(arch, ops)
         fields = dict(arch)
     elif hasattr(arch, "_asdict"):
         fields = arch._asdict()
@@ -34,7 +38,7 @@ def read_genotype(arch: Any, ops: Sequence[str]) -> list[Cell]:
 
 
 def read_text(text: str, ops: Sequence[str]) -> list[Cell]:
-    """What ``repr`` writes of a genotype, a dict or a pair of cells; nothing in it is run."""
+    """What ``repr`` writes of any of these; nothing in it is run."""
     node = ast.parse(text.strip(), mode="eval").body
     if not isinstance(node, ast.Call):
         return read_genotype(ast.literal_eval(node), ops)
@@ -49,7 +53,7 @@ def _value(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def read_config(config: Mapping[Any, Any], ops: Sequence[str]) -> list[Cell]:
+def _read_config(config: Mapping[Any, Any], ops: Sequence[str]) -> list[Cell]:
     """A NAS-Bench-301 configuration: the operation of each edge there is, edges numbered by node, then by input."""
     cells = []
     for cell in _CELLS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import namedtuple
 from itertools import permutations
+from types import SimpleNamespace
 
 import networkx as nx
 import numpy as np
@@ -134,6 +135,8 @@ def test_a_configuration_of_nas_bench_301_has_the_inputs_that_it_states():
         for node in (3, 4, 5):
             stated = CONFIG[f"NetworkSelectorDatasetInfo:darts:inputs_node_{name}_{node}"]
             assert "_".join(str(i) for _, i in cell[2 * node - 4 : 2 * node - 2]) == stated
+    forms = [CONFIG, str(CONFIG), SimpleNamespace(get_dictionary=lambda: CONFIG)]
+    assert len(np.unique(space.parse(forms), axis=0)) == 1
     assert normal[-2:] == [("dil_conv_3x3", 2), ("skip_connect", 3)]
     assert reduction[:2] == [("dil_conv_5x5", 0), ("sep_conv_3x3", 1)]
 
