@@ -22,7 +22,7 @@ MODULES = {1: 2, 2: 5, 3: 10, 4: 17}
 BLOCKS = {stage: slice(MODULES[stage] + 1, MODULES[stage] + 1 + stage) for stage in STAGES}
 WIDTHS = {stage: slice(BLOCKS[stage].stop, BLOCKS[stage].stop + stage) for stage in STAGES}
 
-_NODES = [(stage, module, branch) for stage in STAGES for module in range(len(COUNTS)) for branch in range(stage)]
+_NODES = [(stage, branch) for stage in STAGES for branch in range(stage)]
 
 
 def _genes() -> tuple[Gene, ...]:
@@ -115,25 +115,21 @@ class NASBenchMR(SearchSpace):
         return texts
 
     def graph_of(self, C: IntArray) -> ArchGraph:
-        """A node a branch of a module, labelled with its channels; edges are the fusions between modules."""
-        ops = np.stack([C[:, WIDTHS[stage]][:, branch] for stage, _, branch in _NODES], axis=1)
-        modules = C[:, [MODULES[stage] for stage, _, _ in _NODES]] + 1
-        place = np.array([module for _, module, _ in _NODES])
-        here, last = place < modules, place == modules - 1
-        adjacency = np.zeros((len(C), len(_NODES) + 2, len(_NODES) + 2), dtype=bool)
-        adjacency[:, 0, 1] = True
-        for i, (stage, module, branch) in enumerate(_NODES):
-            for j, (next_stage, next_module, next_branch) in enumerate(_NODES):
-                above = min(next_branch, stage - 1)  # a new branch is made of the fusion of the one above it
-                if abs(above - branch) > 1:
-                    continue
-                if (next_stage, next_module) == (stage, module + 1):
-                    adjacency[:, i + 1, j + 1] = here[:, j]
-                elif (next_stage, next_module) == (stage + 1, 0):
-                    adjacency[:, i + 1, j + 1] = last[:, i]
-            adjacency[:, i + 1, -1] = last[:, i] & (stage == STAGES[-1])
-        labels = np.pad(np.where(here, ops, -1), ((0, 0), (1, 1)), constant_values=-1)
-        return ArchGraph(adjacency, labels, tuple(f"{width}_channels" for width in CHANNELS))
+        """A node a branch of a stage, labelled with its channels; edges are the fusions between stages.
+
+        A node a module would draw the fusions within stages too, and tens of thousands of paths.
+        """
+        labels = np.hstack([C[:, WIDTHS[stage]] for stage in STAGES])
+        adjacency = np.zeros((len(_NODES) + 2, len(_NODES) + 2), dtype=bool)
+        adjacency[0, 1] = True
+        for i, (stage, branch) in enumerate(_NODES, start=1):
+            for j, (other, its_branch) in enumerate(_NODES, start=1):
+                # a new branch is made of the fusion of the one above it
+                adjacency[i, j] = other == stage + 1 and abs(min(its_branch, stage - 1) - branch) <= 1
+            adjacency[i, -1] = stage == STAGES[-1]
+        op_names = tuple(f"{width}_channels" for width in CHANNELS)
+        ops = np.pad(labels, ((0, 0), (1, 1)), constant_values=-1)
+        return ArchGraph(np.tile(adjacency, (len(C), 1, 1)), ops, op_names)
 
     def cost(self, X: Any, num_classes: int = 50, resolution: int = 128) -> pd.DataFrame:  # type: ignore[override]
         """Parameters, multiply-adds and published FLOPs of the classification network.

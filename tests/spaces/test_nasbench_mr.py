@@ -177,25 +177,13 @@ def test_cost_is_that_of_the_network(network):
 
 
 def test_graph_has_the_fusions():
-    """Stages of 1, 1, 1 and 4 modules: 1 + 2 + 3 + 16 branches."""
     graph = space.graph(space.parse([README]))
     ops, adjacency = graph.ops[0], graph.adjacency[0]
-    names = [graph.op_names[op] for op in ops[ops >= 0]]
-    assert names == [f"{c}_channels" for c in (48, 128, 8, 128, 128, 120, *16 * [128])]
-    present = np.flatnonzero(ops >= 0)
-    one, (two, small), three, *four = present[:1], present[1:3], present[3:6], *present[6:].reshape(4, 4)
-
-    def before(node):
-        return np.flatnonzero(adjacency[:, node]).tolist()
-
-    assert before(one[0]) == [0]
-    assert before(two) == before(small) == [one[0]]
-    assert before(three[0]) == before(three[1]) == [two, small]
-    assert before(three[2]) == [two, small]  # the new branch is made of the second one's fusion
-    assert before(four[0][3]) == before(four[0][2]) == three[1:].tolist()
-    assert before(four[1][0]) == four[0][:2].tolist()
-    assert before(four[3][1]) == four[2][:3].tolist()
-    assert before(len(ops) - 1) == four[3].tolist()
+    widths = [48, 128, 8, 128, 128, 120, 128, 128, 128, 128]
+    assert [graph.op_names[op] for op in ops[1:-1]] == [f"{width}_channels" for width in widths]
+    before = [np.flatnonzero(adjacency[:, node]).tolist() for node in range(1, 12)]
+    stage4 = [[4, 5], [4, 5, 6], [5, 6], [5, 6]]  # the new branch is made of the third one's fusion
+    assert before == [[0], [1], [1], [2, 3], [2, 3], [2, 3], *stage4, [7, 8, 9, 10]]
 
 
 def test_smallest_and_largest_are_the_cheapest_and_the_dearest():
