@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from surronas.datasets.formats import list_formats
 from surronas.exceptions import InvalidFileError, InvalidInputError, UnknownNameError
 
 __all__ = ["Source", "read_source"]
@@ -28,7 +29,7 @@ _EVIDENT = (
     (re.compile(r"NATS-[ts]ss-.*|.*\.pickle\.pbz2"), "nats_bench"),
     (re.compile(r"(zc|suite_zero).*\.json", re.IGNORECASE), "suite_zero"),
     (re.compile(r"HW-?NAS-?Bench.*", re.IGNORECASE), "hw_nas_bench"),
-    (re.compile(r".*\.(pkl|pickle)"), "naslib"),
+    (re.compile(r"nb\d+_.*\.(pkl|pickle)"), "naslib"),
 )
 
 
@@ -243,4 +244,4 @@ def _hint(path: Path) -> str:
     for pattern, format_name in _EVIDENT:
         if any(pattern.fullmatch(name) for name in names):
             return f" It looks like {format_name}: pass format={format_name!r}."
-    return ""
+    return f" Other layouts need 'format', one of {', '.join(list_formats())}."

@@ -12,10 +12,11 @@ from surronas.exceptions import InvalidInputError
 from surronas.spaces import Gene
 from surronas.spaces.base import IntArray
 
-__all__ = ["encode", "infer_gene", "python_values"]
+__all__ = ["distinct", "encode", "first_row", "infer_gene"]
 
 _MOST_CHOICES = 4096
 _MOST_UNDECLARED = 100
+_LIST_GENES = " If it is something else, list the genes alone in 'genes'; if it is a gene, list it among them."
 _FALSE_TRUE = {"False": False, "false": False, "FALSE": False, "True": True, "true": True, "TRUE": True}
 
 
@@ -37,15 +38,14 @@ def infer_gene(column: pd.Series[Any], declared: bool) -> tuple[Gene | None, str
     InvalidInputError
         Naming column and row.
     """
-    values = python_values(column)
-    for row, value in enumerate(values):
-        if not isinstance(value, (bool, int, float, str, type(None))) or value in (np.inf, -np.inf):
+    values, which = distinct(column)
+    for k, value in enumerate(values):
+        if not isinstance(value, (bool, int, float, str)) or value in (np.inf, -np.inf):
             raise InvalidInputError(
                 f"The column {column.name!r} must hold numbers, booleans or words to be a gene. "
-                f"Got {value!r:.80} in row {row}."
+                f"Got {value!r:.80} in row {first_row(which, k)}.{'' if declared else _LIST_GENES}"
             )
-    present = {value for value in values if value is not None}
-    blank = None in values
+    present, blank = set(values), bool((which < 0).any())
     if len(present) + blank < 2:
         return None, f"{next(iter(present), 'blank')!s} throughout"
     numeric = not any(isinstance(value, (bool, str)) for value in present)
@@ -70,19 +70,16 @@ def _refuse_many(column: pd.Series[Any], present: set[Any], numeric: bool, decla
     most = _MOST_CHOICES if declared else _MOST_UNDECLARED
     if len(present) <= most and (declared or not measured):
         return
-    name = str(column.name)
-    remedy = (
-        "Name it in 'targets', or bin it."
-        if declared
-        else (
-            f"If it was measured, name it in 'targets' ({{{name!r}: 'minimize'}}); "
-            "if it is something else, list the genes alone in 'genes'; if it is a gene, list it among them."
-        )
-    )
+    if declared:
+        remedy = " Bin it, or name it in 'targets'."
+    elif numeric:
+        remedy = f" If it was measured, name it in 'targets' ({{{column.name!r}: 'minimize'}}).{_LIST_GENES}"
+    else:
+        remedy = f" If it holds architectures of a known space, name that in 'space'.{_LIST_GENES}"
     raise InvalidInputError(
-        f"The column {name!r} must have at most {most} different values to be a gene"
+        f"The column {column.name!r} must have at most {most} different values to be a gene"
         f"{'' if declared else ' without being declared, and not mostly fractions that differ'}. "
-        f"Got {len(present)} in {len(column)} rows. {remedy}"
+        f"Got {len(present)} in {len(column)} rows.{remedy}"
     )
 
 
@@ -94,28 +91,48 @@ def encode(column: pd.Series[Any], gene: Gene) -> tuple[IntArray, NDArray[np.boo
     codes: dict[Any, int] = {str(choice): code for code, choice in enumerate(gene.choices)}
     codes |= {word: codes[str(value)] for word, value in _FALSE_TRUE.items() if any(c is value for c in gene.choices)}
     codes |= {choice: code for code, choice in enumerate(gene.choices)}
-    values = python_values(column)
-    found = np.zeros(len(values), dtype=np.int64)
-    blank = np.zeros(len(values), dtype=bool)
-    for row, value in enumerate(values):
-        code = None if isinstance(value, (list, dict)) else codes.get(value, codes.get(str(value)))
-        if code is None and value is not None:
-            raise InvalidInputError(
-                f"The column {column.name!r} must hold choices of its gene, {gene.choices!r:.300}. "
-                f"Got {value!r:.80} in row {row}."
-            )
-        found[row], blank[row] = code or 0, code is None
-    return found, blank
+    values, which = distinct(column)
+    found = [codes.get(value, codes.get(str(value))) for value in values]
+    if None in found:
+        k = found.index(None)
+        raise InvalidInputError(
+            f"The column {column.name!r} must hold choices of its gene, {gene.choices!r:.300}. "
+            f"Got {values[k]!r:.80} in row {first_row(which, k)}."
+        )
+    blank = codes.get(None, codes.get("None"))
+    table = np.array([*found, blank or 0], dtype=np.int64)  # the last one is for blanks, whose index is -1
+    return table[which], (which < 0) & (blank is None)
 
 
-def python_values(column: pd.Series[Any]) -> list[Any]:
-    """Python's own values, None for a blank, whole numbers as int, a column of the words True and False as bool."""
-    blank = column.isna().to_numpy()
-    objects = (value.item() if isinstance(value, np.generic) else value for value in column.tolist())
-    values = [None if none else value for value, none in zip(objects, blank, strict=True)]
-    present = [value for value in values if value is not None]
-    if all(isinstance(value, float) and value.is_integer() for value in present):
-        return [None if value is None else int(value) for value in values]
-    if all(isinstance(value, str) and value in _FALSE_TRUE for value in present):
-        return [None if value is None else _FALSE_TRUE[value] for value in values]
-    return values
+def distinct(column: pd.Series[Any]) -> tuple[list[Any], IntArray]:
+    """The different values of a column by appearance, as Python's own, and which of them each row has (-1: blank).
+
+    Whole numbers come as int, the words True and False as bool in a column of nothing else.
+    """
+    try:
+        which, found = pd.factorize(column)
+    except TypeError as error:
+        row = next(row for row, value in enumerate(column) if not _is_hashable(value))
+        raise InvalidInputError(
+            f"The column {column.name!r} must hold numbers, booleans or words. "
+            f"Got {column.iloc[row]!r:.80} in row {row}."
+        ) from error
+    values = [value.item() if isinstance(value, np.generic) else value for value in found.tolist()]
+    if all(isinstance(value, float) and value.is_integer() for value in values):
+        values = [int(value) for value in values]
+    elif all(isinstance(value, str) and value in _FALSE_TRUE for value in values):
+        values = [_FALSE_TRUE[value] for value in values]
+    return values, which.astype(np.int64)
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+def first_row(which: IntArray, k: int) -> int:
+    """The first row that has the k-th distinct value."""
+    return int(np.argmax(which == k))

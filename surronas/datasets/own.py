@@ -111,7 +111,7 @@ def load_table(
     notes += [impossible] if impossible else []
     repeats = len(archs) - len(np.unique(known.key(known.parse(archs))))
     if repeats:
-        notes.append(f"{repeats} rows repeat the architecture of an earlier row; they are kept.")
+        notes.append(f"Rows that repeat the architecture of an earlier row, all kept: {repeats}.")
     info = TableInfo(read.path, "not stated", "not stated", read.checksum, "\n".join(notes))
     return BenchmarkTable(
         name or read.name, known, archs, values, described, info, dataset, context=context if context.shape[1] else None

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from surronas.datasets.gene_columns import python_values
+from surronas.datasets.gene_columns import distinct, first_row
 from surronas.datasets.table import Target
 from surronas.exceptions import InvalidInputError, UnknownNameError
 
@@ -153,15 +153,17 @@ def _unit_of(name: str) -> str:
 
 
 def _numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
-    values = python_values(column)
-    numbers = np.full(len(values), np.nan)
-    for row, value in enumerate(values):
+    values, which = distinct(column)
+    table = np.full(len(values) + 1, np.nan)  # the last one is for blanks, whose index is -1
+    for k, value in enumerate(values):
         try:
-            numbers[row] = np.nan if value is None else float(value)
+            table[k] = float(value)
         except (TypeError, ValueError):
             raise InvalidInputError(
-                f"The column {column.name!r} must hold numbers to be a target. Got {value!r:.80} in row {row}."
+                f"The column {column.name!r} must hold numbers to be a target. "
+                f"Got {value!r:.80} in row {first_row(which, k)}."
             ) from None
+    numbers = table[which]
     if np.isnan(numbers).all():
         raise InvalidInputError(f"The column {column.name!r} must hold numbers to be a target. Got nothing but blanks.")
     return numbers

@@ -185,9 +185,10 @@ def test_a_truncated_gzip_is_an_invalid_file(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("nb201.pickle", "It looks like naslib: pass format='naslib'"),
+        ("nb201_cifar10_full_training.pickle", "It looks like naslib: pass format='naslib'"),
         ("HW-NAS-Bench-v1_0.pickle", "It looks like hw_nas_bench: pass format='hw_nas_bench'"),
         ("000011.pickle.pbz2", "It looks like nats_bench: pass format='nats_bench'"),
+        ("seg.pkl", "Other layouts need 'format', one of hw_nas_bench, naslib, nats_bench, suite_zero."),
         ("nets.xlsx", "must be one of .csv, .tsv, .parquet, .jsonl, .ndjson, .json or a folder of parquet files"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surronas.datasets.gene_columns import encode, infer_gene
+from surronas.datasets.gene_columns import distinct, encode, infer_gene
 from surronas.exceptions import InvalidInputError
 from surronas.spaces import Gene
 
@@ -104,10 +104,12 @@ def test_a_foreign_value_names_column_and_row(values, gene, text):
     ("values", "got"),
     [
         ([1, [2], 3], "Got [2] in row 1."),
+        ([1, 2, ([3],)], "Got ([3],) in row 2."),
         ([0.5, np.inf], "Got inf in row 1."),
         (pd.to_datetime(["2024-01-01", "2024-01-02"]), "Got Timestamp('2024-01-01 00:00:00') in row 0."),
-        (np.linspace(0, 1, 300), "Got 300 in 300 rows. If it was measured, name it in 'targets' ({'x': 'minimize'});"),
+        (np.linspace(0, 1, 300), "Got 300 in 300 rows. If it was measured, name it in 'targets' ({'x': 'minimize'})."),
         ([1.25, 2.5, 2.75], "not mostly fractions that differ. Got 3 in 3 rows."),
+        (["a", *"bcd"] * 50 + [f"{i}" for i in range(100)], "If it holds architectures of a known space, name that in"),
         (range(101), "must have at most 100 different values to be a gene without being declared"),
         ([f"net{i}" for i in range(200)], "Got 200 in 200 rows."),
     ],
@@ -124,3 +126,12 @@ def test_what_is_declared_may_have_many_choices_up_to_a_limit():
     assert len(gene.choices) == 300
     with pytest.raises(InvalidInputError, match="at most 4096 different values to be a gene. Got 5000 in 5000 rows"):
         infer_gene(column(range(5000)), declared=True)
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.integers(-3, 3), st.sampled_from([0.5, 2.0, -0.25]), st.text("ab", max_size=2)))
+)
+def test_distinct_values_and_their_rows_give_the_column_back(values):
+    found, which = distinct(column(values, object))
+    assert [None if k < 0 else found[k] for k in which] == values
+    assert len(set(found)) == len(found)

@@ -82,7 +82,7 @@ def test_what_was_inferred_is_said_and_shown(path):
         "  attention: False, True (2 booleans)",
         "No genes, for they do not vary: seed (777 throughout).",
         "Impossible values set to missing: 2 of latency_ms.",
-        f"{repeats} rows repeat the architecture of an earlier row; they are kept.",
+        f"Rows that repeat the architecture of an earlier row, all kept: {repeats}.",
     ):
         assert text in table.info.notes.splitlines()
         assert text in repr(table)
