@@ -93,7 +93,9 @@ def read(path: Path, dataset: str | None = None) -> BenchmarkTable:
     if targets.empty:
         raise InvalidFileError(f"{path} has no numbers for {dataset}.")
     space, archs = _parse(path, named or _space_of(path, names), names)
-    metric = _METRICS.get(dataset) or Target("val_accuracy", "%", True, "accuracy", f"{dataset} validation accuracy")
+    metric = _METRICS.get(dataset) or Target(
+        "val_accuracy", "%", True, "accuracy", f"{dataset} validation accuracy as NASLib has it"
+    )
     targets = targets.rename(columns={"val_accuracy": metric.name})
     if metric.kind == "loss" and metric.name in targets:
         targets[metric.name] *= -1
