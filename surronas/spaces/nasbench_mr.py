@@ -35,6 +35,10 @@ def _genes() -> tuple[Gene, ...]:
     return tuple(Gene(name, CHANNELS if name.endswith("channels") else COUNTS, ordered=True) for name in names)
 
 
+# Of each gene, the first choice, of which the others are multiples.
+_UNITS = np.array([gene.choices[0] for gene in _genes()])
+
+
 @register_space("nasbench_mr")
 class NASBenchMR(SearchSpace):
     """About 10^24 multi-resolution networks, 27 integers each (Ding et al., 2022, arXiv:2103.13253).
@@ -101,11 +105,19 @@ class NASBenchMR(SearchSpace):
         embedding = as_integers(embedding)
         if embedding.ndim != 2 or embedding.shape[1] != self.n_genes:
             raise InvalidInputError(f"The 'embedding' must have shape (n, {self.n_genes}). Got {embedding.shape}.")
-        return self.parse([dict(zip(self.gene_names, row, strict=True)) for row in embedding.tolist()])
+        X, rest = np.divmod(embedding, _UNITS)
+        bad = np.argwhere((rest != 0) | (X < 1) | (X > self.n_choices))
+        if len(bad):
+            row, gene = bad[0]
+            raise InvalidInputError(
+                f"The 'embedding' must hold one of {self.genes[gene].choices} for gene {self.gene_names[gene]!r} "
+                f"(gene {gene}). Got {embedding[row, gene]} in row {row}."
+            )
+        return np.asarray(X - 1)
 
     def to_embedding(self, X: Any) -> IntArray:
         """Genotypes -> the benchmark's integers, (n, 27) counts and channels."""
-        return np.asarray((self.parse(X) + 1) * [gene.choices[0] for gene in self.genes])
+        return np.asarray((self.parse(X) + 1) * _UNITS)
 
     def format(self, X: Any) -> list[str]:
         texts = []

@@ -216,9 +216,10 @@ def test_what_does_not_parse_names_row_and_reason(arch, why):
     assert why in str(error.value)
 
 
-def test_a_wrong_embedding_names_row_and_gene():
-    wrong = [README_EMBEDDING, [*README_EMBEDDING[:-1], 65]]
-    with pytest.raises(InvalidInputError, match=r"Row 1 does not parse: the gene 'head_channels' must be one of .* 65"):
+@pytest.mark.parametrize("value", [65, 136, 0, -8])
+def test_a_wrong_embedding_names_row_and_gene(value):
+    wrong = [README_EMBEDDING, [*README_EMBEDDING[:-1], value]]
+    with pytest.raises(InvalidInputError, match=rf"for gene 'head_channels' \(gene 26\). Got {value} in row 1"):
         space.from_embedding(wrong)
     with pytest.raises(InvalidInputError, match=r"must have shape \(n, 27\).* \(1, 26\)"):
         space.from_embedding([README_EMBEDDING[:-1]])
