@@ -114,10 +114,14 @@ def _graph_views(space: SearchSpace) -> str:
 
 def _gene_views(space: SearchSpace) -> tuple[str, str]:
     """Genes as numbers where they are ordered, and beside that as categories; both with the cost where there is one."""
-    cost = "+cost" if space.has_cost else ""
+    cost = _cost_view(space)
     if any(gene.ordered and len(gene.choices) > 2 for gene in space.genes):
         return f"ordinal{cost}", f"ordinal+one_hot{cost}"
     return f"one_hot{cost}", f"one_hot{cost}"
+
+
+def _cost_view(space: SearchSpace) -> str:
+    return "+cost" if space.has_cost else ""
 
 
 def _portfolio(space: SearchSpace) -> list[tuple[str, str]]:
@@ -131,9 +135,13 @@ def _portfolio(space: SearchSpace) -> list[tuple[str, str]]:
             (numbers, "xgboost"),
             (numbers, "extra_trees"),
         ]
-    graph = _graph_views(space)
-    everything = f"{graph}+one_hot"
-    return [(graph, "gp"), (everything, "gp"), (graph, "xgboost_rank"), (everything, "xgboost")]
+    graph, cost = _graph_views(space), _cost_view(space)
+    return [
+        (f"{graph}{cost}", "gp"),
+        (f"{graph}+one_hot", "gp"),
+        (graph, "xgboost_rank"),
+        (f"{graph}+one_hot{cost}", "xgboost"),
+    ]
 
 
 def _views(space: SearchSpace, predictor: Predictor) -> list[str]:
@@ -142,5 +150,5 @@ def _views(space: SearchSpace, predictor: Predictor) -> list[str]:
         return ["graph"]
     if not _draws_cells(space):
         return list(dict.fromkeys(_gene_views(space)))
-    graph = _graph_views(space)
-    return [graph, f"{graph}+one_hot"]
+    graph, cost = _graph_views(space), _cost_view(space)
+    return [f"{graph}{cost}", f"{graph}+one_hot{cost}"]
