@@ -98,12 +98,13 @@ def _listed(value: Any, parameter: str, kinds: tuple[type, ...]) -> list[Any]:
 _GOOD = ("gp", "xgboost", "extra_trees")
 
 
-def _draws_cells(space: SearchSpace) -> bool:
-    """Whether its graphs branch: of a chain of layers the genes say all that the graph says."""
+def _wiring_says_something(space: SearchSpace) -> bool:
+    """Whether its graphs branch, and not all in the same way: else the genes say all that the graph says."""
     if not space.has_graph:
         return False
-    graph = space.graph(space.sample(min(space.size or 64, 64), random_state=0, unique=False), on=None)
-    return bool((graph.adjacency.sum(axis=2) > 1).any())
+    sample = space.sample(min(space.size or 64, 64), random_state=0, unique=False)
+    adjacency = space.graph(sample, on=None).adjacency
+    return bool((adjacency.sum(axis=2) > 1).any() and (adjacency != adjacency[0]).any())
 
 
 def _graph_views(space: SearchSpace) -> str:
@@ -112,12 +113,10 @@ def _graph_views(space: SearchSpace) -> str:
     return "graph_features+contracted_features" if wired else "graph_features"
 
 
-def _gene_views(space: SearchSpace) -> tuple[str, str]:
-    """Genes as numbers where they are ordered, and beside that as categories; both with the cost where there is one."""
-    cost = _cost_view(space)
-    if any(gene.ordered and len(gene.choices) > 2 for gene in space.genes):
-        return f"ordinal{cost}", f"ordinal+one_hot{cost}"
-    return f"one_hot{cost}", f"one_hot{cost}"
+def _gene_view(space: SearchSpace) -> str:
+    """Genes as numbers where some of them are ordered."""
+    ordered = any(gene.ordered and len(gene.choices) > 2 for gene in space.genes)
+    return "ordinal" if ordered else "one_hot"
 
 
 def _cost_view(space: SearchSpace) -> str:
@@ -126,29 +125,28 @@ def _cost_view(space: SearchSpace) -> str:
 
 def _portfolio(space: SearchSpace) -> list[tuple[str, str]]:
     """The candidates of ``auto``."""
-    if not _draws_cells(space):
-        numbers, everything = _gene_views(space)
+    view, everything = _auto_views(space)
+    if not _wiring_says_something(space):
         return [
-            (numbers, "gp"),
+            (view, "gp"),
             (everything, "gp"),
             (everything, "linear"),
-            (numbers, "xgboost"),
-            (numbers, "extra_trees"),
+            (view, "xgboost"),
+            (view, "extra_trees"),
         ]
-    graph, cost = _graph_views(space), _cost_view(space)
-    return [
-        (f"{graph}{cost}", "gp"),
-        (f"{graph}+one_hot", "gp"),
-        (graph, "xgboost_rank"),
-        (f"{graph}+one_hot{cost}", "xgboost"),
-    ]
+    graph = _graph_views(space)
+    return [(view, "gp"), (f"{graph}+{_gene_view(space)}", "gp"), (graph, "xgboost_rank"), (everything, "xgboost")]
+
+
+def _auto_views(space: SearchSpace) -> tuple[str, str]:
+    """The encoding that suits the space, and the one that says all there is to say."""
+    genes, cost = _gene_view(space), _cost_view(space)
+    if _wiring_says_something(space):
+        graph = _graph_views(space)
+        return f"{graph}{cost}", f"{graph}+{genes}{cost}"
+    return f"{genes}{cost}", f"ordinal+one_hot{cost}" if genes == "ordinal" else f"{genes}{cost}"
 
 
 def _views(space: SearchSpace, predictor: Predictor) -> list[str]:
     """The encodings a single predictor is tried on when the encoder is ``auto``."""
-    if predictor.reads_graphs:
-        return ["graph"]
-    if not _draws_cells(space):
-        return list(dict.fromkeys(_gene_views(space)))
-    graph, cost = _graph_views(space), _cost_view(space)
-    return [f"{graph}{cost}", f"{graph}+one_hot{cost}"]
+    return ["graph"] if predictor.reads_graphs else list(dict.fromkeys(_auto_views(space)))

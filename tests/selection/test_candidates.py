@@ -117,5 +117,7 @@ def test_auto_takes_ordered_genes_as_numbers_and_cells_as_graphs():
     assert {c.encoder for c in resolve_candidates("auto", "auto", ordered)} == {"ordinal", "ordinal+one_hot"}
     assert {c.encoder for c in resolve_candidates("auto", "auto", PLAIN)} == {"one_hot"}
     assert all("graph_features" in c.encoder for c in resolve_candidates("auto", "auto", GRAPHS))
-    layers = resolve_candidates("auto", "auto", get_space("ofa_mbv3"))
-    assert not any("graph" in c.encoder for c in layers)
+    for layers in ("ofa_mbv3", "nasbench_mr", "nasbench_macro"):  # chains, or always the same wiring
+        assert not any("graph" in c.encoder for c in resolve_candidates("auto", "auto", get_space(layers)))
+    for cells in ("nasbench101", "darts", "nasbench_graph", "transnasbench101_micro"):
+        assert all("graph_features" in c.encoder for c in resolve_candidates("auto", "auto", get_space(cells)))
