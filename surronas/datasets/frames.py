@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from surronas.datasets.formats import list_formats
+from surronas.datasets.hints import format_hint
 from surronas.exceptions import InvalidFileError, InvalidInputError, UnknownNameError
 
 __all__ = ["Source", "read_source"]
@@ -23,14 +23,6 @@ __all__ = ["Source", "read_source"]
 _SHARD = re.compile(r"(?P<split>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})")
 _MISSING = ("", "na", "n/a", "nan", "null", "none")
 _PACKED = re.compile(r"(?<=[ct]sv)\.(gz|bz2|xz|zst)$")
-
-# What the formats of ``surronas.datasets.formats`` look like from outside, so that an error can name the one meant.
-_EVIDENT = (
-    (re.compile(r"NATS-[ts]ss-.*|.*\.pickle\.pbz2"), "nats_bench"),
-    (re.compile(r"(zc|suite_zero).*\.json", re.IGNORECASE), "suite_zero"),
-    (re.compile(r"HW-?NAS-?Bench.*", re.IGNORECASE), "hw_nas_bench"),
-    (re.compile(r"nb\d+_.*\.(pkl|pickle)"), "naslib"),
-)
 
 
 @dataclass(frozen=True)
@@ -133,7 +125,7 @@ def _reader(path: Path) -> Callable[[Path], pd.DataFrame]:
     if _suffix(path) not in _READERS:
         raise InvalidInputError(
             f"The 'source' parameter of load_table must be one of {', '.join(_READERS)} or a folder of parquet files. "
-            f"Got {path.name!r}.{_hint(path)}"
+            f"Got {path.name!r}.{format_hint(path)}"
         )
     return _READERS[_suffix(path)]
 
@@ -194,7 +186,9 @@ def _json(path: Path) -> pd.DataFrame:
 
 def _records(path: Path, records: Any) -> pd.DataFrame:
     if not isinstance(records, list):
-        raise InvalidFileError(f"{path} must hold a list of records. Got a {type(records).__name__}.{_hint(path)}")
+        raise InvalidFileError(
+            f"{path} must hold a list of records. Got a {type(records).__name__}.{format_hint(path)}"
+        )
     other = next((i for i, record in enumerate(records) if not isinstance(record, dict)), None)
     if other is not None:
         raise InvalidFileError(
@@ -222,7 +216,7 @@ def _shards(folder: Path, split: str | None) -> tuple[list[Path], list[str]]:
     files = sorted(folder.glob("*.parquet")) or sorted((folder / "data").glob("*.parquet"))
     if not files:
         raise InvalidInputError(
-            f"The folder {folder} must have files *.parquet in it or in data/. Got none.{_hint(folder)}"
+            f"The folder {folder} must have files *.parquet in it or in data/. Got none.{format_hint(folder)}"
         )
     splits: dict[str, list[Path]] = {}
     for file in files:
@@ -237,11 +231,3 @@ def _shards(folder: Path, split: str | None) -> tuple[list[Path], list[str]]:
             raise InvalidFileError(f"{folder} must have {int(last['count'])} files {last['split']}-*. Got {len(part)}.")
     notes = [f"All splits together: {', '.join(chosen)}."] if len(chosen) > 1 else []
     return [file for part in chosen.values() for file in part], notes
-
-
-def _hint(path: Path) -> str:
-    names = [path.name, *(sorted(entry.name for entry in path.iterdir())[:20] if path.is_dir() else ())]
-    for pattern, format_name in _EVIDENT:
-        if any(pattern.fullmatch(name) for name in names):
-            return f" It looks like {format_name}: pass format={format_name!r}."
-    return f" Other layouts need 'format', one of {', '.join(list_formats())}."
