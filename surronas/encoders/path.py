@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +15,8 @@ from surronas.spaces import ArchGraph, SearchSpace
 from surronas.spaces.base import IntArray
 
 _SAMPLE = 4096
+_MOST_PATHS = 100_000  # of one graph
+_AT_ONCE = 2_000_000
 
 
 @register_encoder("path")
@@ -47,9 +52,12 @@ class Path(Encoder):
             )
         sample = self.space_.canonical(self.space_.sample(_SAMPLE, random_state=0, unique=False))
         graph = self.space_.graph(sample, on=None)
-        rows, paths = _paths(graph)
-        distinct = np.unique(np.column_stack([rows, paths]), axis=0)[:, 1:]
-        spelled, counts = np.unique(distinct, axis=0, return_counts=True)
+        parts = []
+        for part in self._parts(graph):
+            distinct = np.unique(np.column_stack(_paths(part)), axis=0)[:, 1:]
+            parts.append(np.unique(distinct, axis=0, return_counts=True))
+        spelled, part_of = np.unique(np.vstack([paths for paths, _ in parts]), axis=0, return_inverse=True)
+        counts = np.bincount(part_of.ravel(), weights=np.concatenate([counts for _, counts in parts]))
         lengths = (spelled >= 0).sum(axis=1)
         commonest = np.lexsort((lengths, -counts))[: self.max_features]
         self.paths_ = spelled[np.sort(commonest)]
@@ -59,15 +67,43 @@ class Path(Encoder):
         return ["->".join(self._op_names[op] for op in path if op >= 0) or "(wire)" for path in self.paths_]
 
     def _encode(self, C: IntArray) -> NDArray[np.bool_]:
-        rows, paths = _paths(self.space_.graph(C, on=None))
+        return np.vstack([self._known(part) for part in self._parts(self.space_.graph(C, on=None))])
+
+    def _parts(self, graph: ArchGraph) -> Iterator[ArchGraph]:
+        """The batch cut into such as have no more paths than memory takes."""
+        counts = _n_paths(graph)
+        if len(counts) and counts.max() > _MOST_PATHS:
+            raise InvalidInputError(
+                f"The path encoder enumerates at most {_MOST_PATHS:,} paths from input to output. "
+                f"An architecture of the space {self.space_.name!r} has {counts.max():,.0f}; graph_features "
+                "has no limit."
+            )
+        part_of = np.cumsum(counts) // _AT_ONCE
+        for k in np.unique(part_of) if len(counts) else [0]:
+            rows = part_of == k
+            yield replace(graph, adjacency=graph.adjacency[rows], ops=graph.ops[rows])
+
+    def _known(self, graph: ArchGraph) -> NDArray[np.bool_]:
+        """(n, d) which of the encoder's sequences each graph spells."""
+        rows, paths = _paths(graph)
         known, column = np.unique(np.vstack([self.paths_, paths]), axis=0, return_inverse=True)
         column = column.ravel()
         place = np.full(len(known), -1)
         place[column[: len(self.paths_)]] = np.arange(len(self.paths_))
         place = place[column[len(self.paths_) :]]
-        F = np.zeros((len(C), len(self.paths_)), dtype=bool)
+        F = np.zeros((len(graph), len(self.paths_)), dtype=bool)
         F[rows[place >= 0], place[place >= 0]] = True
         return F
+
+
+def _n_paths(graph: ArchGraph) -> NDArray[np.float64]:
+    """(n,) how many paths join input and output."""
+    n, v = graph.adjacency.shape[:2]
+    ways = np.zeros((n, v))
+    ways[:, 0] = 1
+    for j in range(1, v):
+        ways[:, j] = (ways[:, :j] * graph.adjacency[:, :j, j]).sum(axis=1)
+    return np.asarray(ways[:, -1])
 
 
 def _paths(graph: ArchGraph) -> tuple[IntArray, NDArray[np.int16]]:

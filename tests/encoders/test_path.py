@@ -10,7 +10,7 @@ import pytest
 from surronas.encoders import get_encoder
 from surronas.encoders.path import Path
 from surronas.exceptions import InvalidInputError
-from surronas.spaces import get_space
+from surronas.spaces import ArchGraph, Gene, SearchSpace, get_space
 from surronas.testing import conditional_space
 from tests.encoders.slow_graphs import DagOnEdges, DagOnNodes, slow_paths
 
@@ -89,3 +89,29 @@ def test_unexpressed_genes_change_nothing():
 def test_max_features_must_be_a_positive_int(max_features):
     with pytest.raises(InvalidInputError, match=f"'max_features' parameter of Path.*Got {max_features!r} instead"):
         Path(space="nasbench201", max_features=max_features).fit([[0] * 6])
+
+
+class Braid(SearchSpace):
+    """Every node feeds every later one: 2 ** (nodes - 2) paths."""
+
+    name = "braid"
+    genes = tuple(Gene(f"op{i}", ("a", "b")) for i in range(20))
+
+    def graph_of(self, C):
+        adjacency = np.broadcast_to(np.triu(np.ones((22, 22), dtype=bool), 1), (len(C), 22, 22))
+        return ArchGraph(adjacency, np.pad(C, ((0, 0), (1, 1)), constant_values=-1), ("a", "b"))
+
+
+def test_too_many_paths_are_refused_before_they_are_made():
+    with pytest.raises(InvalidInputError, match="at most 100,000 paths .* 'braid' has 1,048,576"):
+        get_encoder("path", space=Braid()).fit(np.zeros((1, 20)))
+
+
+def test_parts_of_a_batch_are_encoded_like_the_whole(monkeypatch):
+    space = get_space("nasbench101")
+    C = space.canonical(space.sample(50, 0))
+    whole = get_encoder("path", space=space).fit(C)
+    monkeypatch.setattr("surronas.encoders.path._AT_ONCE", 30)
+    parts = get_encoder("path", space=space).fit(C)
+    assert whole.get_feature_names_out().tolist() == parts.get_feature_names_out().tolist()
+    np.testing.assert_array_equal(whole.transform(C), parts.transform(C))
