@@ -46,7 +46,8 @@ def load_table(
     space : SearchSpace or str, optional
         The search space. Its architectures are in one column a gene where the columns have its genes' names,
         else in one column that ``space.parse`` reads: the one called arch, architecture, arch_str, genotype,
-        net, network, cell or config, else the only one that is not of numbers.
+        net, network, cell or config, else the only one that is not of numbers, else the only one of those
+        whose first row the space reads.
     genes : sequence of str or Gene, optional
         The columns that are genes; default: all that are no targets. A name's choices are inferred: numbers
         give an ordered gene, booleans (False, True), words a categorical one, blanks the choice None. A
@@ -223,7 +224,8 @@ def _archs_of(
 def _arch_column(rest: pd.DataFrame, space: SearchSpace, listed: Sequence[str]) -> str:
     named = [name for name in rest.columns if name.lower() in _ARCH_COLUMNS]
     other = [name for name in rest.columns if rest[name].dtype.kind not in "biuf"]
-    for choice in (listed,) if listed else (named, other):
+    read = [name for name in other if _reads(space, rest[name].iloc[0])]
+    for choice in (listed,) if listed else (named, other, read):
         if len(choice) == 1:
             return choice[0]
     raise InvalidInputError(
@@ -231,6 +233,14 @@ def _arch_column(rest: pd.DataFrame, space: SearchSpace, listed: Sequence[str]) 
         f"({', '.join(space.gene_names[:3])}, ...). Name the column: genes=['...']. "
         f"Got {', '.join(listed or rest.columns)}."
     )
+
+
+def _reads(space: SearchSpace, arch: Any) -> bool:
+    try:
+        space.parse([arch])
+    except InvalidInputError:
+        return False
+    return True
 
 
 def _encode(frame: pd.DataFrame, space: SearchSpace) -> IntArray:

@@ -23,7 +23,7 @@ _WORDS: dict[str, tuple[bool, str]] = {
     **dict.fromkeys(
         ("acc", "accuracy", "top1", "top5", "auc", "auroc", "iou", "miou", "map", "f1"), (True, "accuracy")
     ),
-    **dict.fromkeys(("nwot", "naswot", "synflow", "snip", "grasp", "zen", "zico"), (True, "proxy")),
+    **dict.fromkeys(("nwot", "naswot", "synflow", "snip", "grasp", "fisher", "jacov", "zen", "zico"), (True, "proxy")),
     **dict.fromkeys(("error", "err"), (False, "error")),
     **dict.fromkeys(("loss", "perplexity", "ppl", "mse", "rmse", "mae"), (False, "loss")),
     **dict.fromkeys(("latency", "runtime", "time"), (False, "latency")),

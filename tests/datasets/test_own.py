@@ -206,6 +206,8 @@ def test_architectures_of_a_known_space_in_one_column(tmp_path):
         assert table.archs.tolist() == X.tolist()
         assert list(table.context) == ["id", "note"]
         assert "Architectures: the column 'arch_str'." in table.info.notes
+    several = frame.rename(columns={"arch_str": "drawn"})
+    assert load_table(several, space=space).archs.tolist() == X.tolist()
     one = frame[["arch_str", "acc"]].rename(columns={"arch_str": "anything"})
     assert load_table(one, space=space).archs.tolist() == X.tolist()
 
