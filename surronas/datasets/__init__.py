@@ -1,6 +1,7 @@
 """Benchmark tables: architectures of a search space with measured targets.
 
-``load_benchmark(name, dataset)``, ``list_benchmarks()``; ``load_table(path)`` for one's own.
+``load_benchmark(name, dataset)``, ``list_benchmarks()``; ``load_table(path)`` for one's own;
+``load_latency_table(device)`` for latency by look-up.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from surronas.datasets.join import join
+from surronas.datasets.latency_table import LatencyTable, load_latency_table
 from surronas.datasets.own import load_table
 from surronas.datasets.table import BenchmarkTable, Runs, TableInfo, Target
 from surronas.exceptions import InvalidInputError
@@ -16,11 +18,13 @@ from surronas.registry import Registry
 
 __all__ = [
     "BenchmarkTable",
+    "LatencyTable",
     "Runs",
     "TableInfo",
     "Target",
     "list_benchmarks",
     "load_benchmark",
+    "load_latency_table",
     "load_table",
     "register_benchmark",
 ]
