@@ -81,6 +81,8 @@ class SearchSpace:
 
     name: str = "categorical"
     genes: tuple[Gene, ...] = ()
+    rule: str = ""
+    """What ``is_valid`` demands, for error messages."""
 
     def __init__(self, genes: Sequence[Gene] | None = None) -> None:
         if genes is not None:
@@ -284,7 +286,7 @@ class SearchSpace:
         if len(invalid):
             raise InvalidInputError(
                 f"The 'archs' must be architectures of the space {self.name!r}. "
-                f"Got {X[invalid[0]].tolist()} in row {invalid[0]}, which is none."
+                f"Got {X[invalid[0]].tolist()} in row {invalid[0]}, which is none{': ' * bool(self.rule)}{self.rule}."
             )
         return X
 

@@ -74,6 +74,7 @@ class NASBench101(SearchSpace):
     """
 
     name = "nasbench101"
+    rule = "a path must join input and output, and at most nine edges may lie on such paths"
     genes = (
         *(Gene(f"edge_{i}_{j}", (False, True)) for i, j in _GENE_OF),
         *(Gene(f"op_{i}", OPS) for i in range(1, NODES - 1)),

@@ -71,6 +71,7 @@ class NASBenchGraph(SearchSpace):
     """
 
     name = "nasbench_graph"
+    rule = "an operation must be other than skip"
     genes = (*(Gene(f"input{k}", tuple(range(k))) for k in (2, 3, 4)), *(Gene(f"op{k}", OPS) for k in (1, 2, 3, 4)))
 
     @property

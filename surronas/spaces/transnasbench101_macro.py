@@ -43,6 +43,7 @@ class TransNASBench101Macro(SearchSpace):
     """
 
     name = "transnasbench101_macro"
+    rule = "channels must be doubled one to three times and the resolution halved one to four times"
     genes = (
         Gene("depth", DEPTHS, ordered=True),
         *(Gene(f"module{i}", MODULES) for i in (1, 2, 3, 4)),

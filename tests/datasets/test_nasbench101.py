@@ -75,7 +75,10 @@ def test_a_damaged_copy_is_refused(tmp_path, monkeypatch):
         (text.replace("val_accuracy", "accuracy", 1), "not laid out"),
         (text.replace("92.578125", "high", 1), "not laid out"),
         (text.replace("4, 4, 4, 1)", "4, 4, 9, 1)", 1), "Row 0 does not parse"),
-        (text.replace('"(0, 1, 1, 1, 1, 0, 1,', '"(0, 0, 0, 0, 0, 0, 0,', 1), "in row 0, which is none"),
+        (
+            text.replace('"(0, 1, 1, 1, 1, 0, 1,', '"(0, 0, 0, 0, 0, 0, 0,', 1),
+            "in row 0, which is none: a path must join",
+        ),
     ]:
         assert wrong != text
         path = tmp_path / "zc13_500.csv"

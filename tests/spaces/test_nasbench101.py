@@ -137,7 +137,7 @@ def test_valid_cells_join_input_and_output_by_at_most_nine_edges():
 
 
 def test_an_invalid_cell_is_refused():
-    with pytest.raises(InvalidInputError, match="in row 1, which is none"):
+    with pytest.raises(InvalidInputError, match="in row 1, which is none: a path must join"):
         space.canonical([[1] * 6 + [0] * 20, [0] * 26])
 
 

@@ -93,5 +93,5 @@ def test_what_does_not_parse_names_row_and_value(arch, why):
 
 
 def test_four_skips_are_no_network():
-    with pytest.raises(InvalidInputError, match="row 1, which is none"):
+    with pytest.raises(InvalidInputError, match="row 1, which is none: an operation must be other than skip"):
         space.parse([[0, 0, 0, 1, 1, 1, 1], [0, 0, 0, 8, 8, 8, 8]])

@@ -81,5 +81,5 @@ def test_what_does_not_parse_names_row_and_value(arch):
 
 @pytest.mark.parametrize("arch", ["64-1111-basic", "64-2222-basic", "64-1222-basic", "64-444411-basic"])
 def test_too_many_or_too_few_changes_name_the_row(arch):
-    with pytest.raises(InvalidInputError, match=r"in row 1, which is none"):
+    with pytest.raises(InvalidInputError, match=r"in row 1, which is none: channels must be doubled"):
         space.parse(["64-1234-basic", arch])
