@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import count
 from math import prod
@@ -15,44 +14,15 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from surronas.exceptions import InvalidInputError, SurronasError
+from surronas.spaces.gene import Gene
 from surronas.spaces.graph import ArchGraph
+from surronas.spaces.reading import IntArray, as_integers, assignment, from_assignments, short
 
 __all__ = ["Gene", "IntArray", "RandomState", "SearchSpace", "as_integers"]
 
-IntArray = NDArray[np.int64]
 RandomState = int | np.random.RandomState | None
 
 _ENUMERABLE = 2_000_000
-
-
-@dataclass(frozen=True)
-class Gene:
-    """One categorical decision.
-
-    Parameters
-    ----------
-    name : str
-    choices : tuple
-        The values the gene can take; a genotype stores the index into it.
-    active_if : mapping of gene name to allowed choices, optional
-        The gene is expressed only while every named (earlier, itself active) gene has one of the
-        allowed choices. An inactive gene is 0 in the canonical genotype.
-    ordered : bool, default=False
-        The choices run from the cheapest to the dearest.
-    """
-
-    name: str
-    choices: tuple[Hashable, ...]
-    active_if: Mapping[str, tuple[Hashable, ...]] = field(default_factory=dict)
-    ordered: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "choices", tuple(self.choices))
-        object.__setattr__(self, "active_if", {name: tuple(values) for name, values in dict(self.active_if).items()})
-        if not self.choices or len(set(self.choices)) != len(self.choices):
-            raise InvalidInputError(
-                f"The 'choices' of gene {self.name!r} must be distinct and at least one. Got {self.choices!r}."
-            )
 
 
 class SearchSpace:
@@ -229,7 +199,7 @@ class SearchSpace:
         except (InvalidInputError, ValueError, TypeError, LookupError, AttributeError, SyntaxError) as error:
             raise InvalidInputError(
                 f"The 'archs' must be architectures of the space {self.name!r}. Row {row} does not parse: "
-                f"{str(error).rstrip('.')}. Got {_short(arch)}."
+                f"{str(error).rstrip('.')}. Got {short(arch)}."
             ) from error
 
     def _parse_dict(self, arch: Mapping[Any, Any]) -> Sequence[int]:
@@ -253,7 +223,7 @@ class SearchSpace:
     def parse_one(self, arch: Any) -> Sequence[int]:
         """One architecture in the space's own notation -> its genotype. Errors need not name the row."""
         if isinstance(arch, str):
-            return self._parse_dict(_from_assignments(arch, self.genes))
+            return self._parse_dict(from_assignments(arch, self.genes))
         raise InvalidInputError(f"a {type(arch).__name__} is none of the forms this space reads")
 
     def parse_codes(self, codes: Sequence[int]) -> Sequence[int]:
@@ -265,7 +235,7 @@ class SearchSpace:
         X = self._check_genotypes(as_integers(X))
         active = self.active(X)
         return [
-            " ".join(f"{g.name}={g.choices[code]}" for g, code, on in zip(self.genes, row, mask, strict=True) if on)
+            " ".join(assignment(gene, code) for gene, code, on in zip(self.genes, row, mask, strict=True) if on)
             for row, mask in zip(X.tolist(), active.tolist(), strict=True)
         ]
 
@@ -490,42 +460,3 @@ class SearchSpace:
 def _grid(n_choices: IntArray) -> IntArray:
     axes = np.meshgrid(*(np.arange(n) for n in n_choices), indexing="ij")
     return np.stack([axis.ravel() for axis in axes], axis=1)
-
-
-def as_integers(X: Any) -> IntArray:
-    """X as int64; whole-valued floats and objects are fine, anything else names its row."""
-    try:
-        array: NDArray[Any] = np.asarray(X)
-    except ValueError as error:
-        raise InvalidInputError(f"The 'archs' must be rows of one length. Got {_short(X)}.") from error
-    if array.dtype.kind == "O" and all(isinstance(v, (int, float, np.number)) for v in array.ravel()):
-        array = array.astype(np.float64)
-    if array.dtype.kind not in "biuf":
-        raise InvalidInputError(f"The 'archs' must be integers. Got an array of {array.dtype}.")
-    if array.dtype.kind == "f":
-        bad = np.argwhere(~np.isfinite(array) | (array != np.round(array)))
-        if len(bad):
-            where = tuple(int(i) for i in bad[0])
-            raise InvalidInputError(f"The 'archs' must be integers. Got {array[where]} in row {where[0]}.")
-    return array.astype(np.int64)
-
-
-def _from_assignments(text: str, genes: Iterable[Gene]) -> dict[str, Hashable]:
-    readers: dict[str, Callable[[str], Hashable]] = {
-        gene.name: {str(choice): choice for choice in gene.choices}.__getitem__ for gene in genes
-    }
-    arch: dict[str, Hashable] = {}
-    for part in text.split():
-        name, sign, value = part.partition("=")
-        if not sign or name not in readers:
-            raise InvalidInputError(f"{part!r} is not of the form gene=choice with a known gene")
-        try:
-            arch[name] = readers[name](value)
-        except KeyError:
-            raise InvalidInputError(f"the gene {name!r} has no choice {value!r}") from None
-    return arch
-
-
-def _short(value: Any, width: int = 120) -> str:
-    text = repr(value)
-    return text if len(text) <= width else text[: width - 3] + "..."

@@ -257,3 +257,25 @@ def test_equality_is_that_of_name_and_genes():
     assert conditional_space() != get_space("nasbench201")
     assert get_space("nasbench201") == get_space("nasbench201")
     assert "6 genes, size=" in repr(conditional_space())
+
+
+WORDS = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=8)
+
+
+@given(
+    names=st.lists(WORDS, min_size=1, max_size=3, unique=True),
+    choices=st.lists(WORDS, min_size=2, max_size=3, unique=True),
+)
+def test_any_words_are_read_back(names, choices):
+    space = SearchSpace([Gene(name, tuple(choices)) for name in names])
+    X = space.enumerate()
+    np.testing.assert_array_equal(space.parse(space.format(X)), X)
+
+
+def test_words_with_spaces_are_quoted():
+    space = SearchSpace([Gene("stem op", ("sep conv", "pool")), Gene("k", (3, 5))])
+    assert space.format([[0, 1]]) == ["'stem op=sep conv' k=5"]
+    with pytest.raises(InvalidInputError, match="the gene 'stem op' has no choice 'conv'"):
+        space.parse(["'stem op=conv' k=5"])
+    with pytest.raises(InvalidInputError, match="Row 0 does not parse: No closing quotation"):
+        space.parse(["'stem op=pool k=5"])
