@@ -112,6 +112,10 @@ def summary(frame: pd.DataFrame, repeats: int) -> str:
             "",
             *promises,
             "",
+            "![How far behind the best candidate everyone is](leaderboard.svg)",
+            "",
+            "Blue: `auto`; grey: its candidates, each by itself; the left edge stands for all that is farther behind.",
+            "",
             "## Leaderboard",
             "",
             _markdown(board.reset_index()),
@@ -122,6 +126,40 @@ def summary(frame: pd.DataFrame, repeats: int) -> str:
             "",
         ]
     )
+
+
+def picture(frame: pd.DataFrame) -> str:
+    """Each case a line: how far behind the best candidate everyone is; grey the candidates, blue `auto`."""
+    low, high, step, left, width, row = -0.25, 0.05, 0.05, 330, 300, 20
+    cases = frame.sort_values(["half", "case"], ascending=[False, True])[["half", "case"]].drop_duplicates()
+    lines = {
+        case: 60 + row * (i + (half == "choosing")) for i, (half, case) in enumerate(cases.itertuples(index=False))
+    }
+    height = max(lines.values()) + 50
+    parts = [f'<rect width="{left + 2 * width + 80}" height="{height}" fill="#fff"/>']
+
+    def text(x: float, y: float, words: str, anchor: str = "middle", style: str = "") -> None:
+        parts.append(f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" {style}>{words}</text>')
+
+    for half, its in cases.groupby("half"):
+        text(8, min(lines[case] for case in its["case"]) - row + 6, str(half), "start", 'font-weight="bold"')
+    for case, y in lines.items():
+        text(left - 8, y + 4, case, "end")
+    for k, size in enumerate(SIZES):
+        x0 = left + k * (width + 50)
+        text(x0 + width / 2, 18, f"n = {size}: τ minus that of the best candidate", style='font-weight="bold"')
+        for value in np.arange(low, high + step / 2, step):
+            x = x0 + width * (value - low) / (high - low)
+            colour = "#888" if abs(value) < 1e-9 else "#e4e4e4"
+            parts.append(f'<line x1="{x:.0f}" x2="{x:.0f}" y1="30" y2="{height - 34}" stroke="{colour}"/>')
+            text(x, height - 16, f"{value:.2f}" if abs(value) > 1e-9 else "0")
+        here = frame[frame["n_train"] == size].sort_values("predictor", key=lambda names: names == "auto")
+        for name, case, regret in here[["predictor", "case", "regret"]].itertuples(index=False):
+            x = x0 + width * (max(-regret, low) - low) / (high - low)
+            look = 'r="5" fill="#1763b6"' if name == "auto" else 'r="4" fill="#999" fill-opacity=".6"'
+            parts.append(f'<circle cx="{x:.1f}" cy="{lines[case]}" {look}/>')
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + 2 * width + 80} {height}"'
+    return f'{head} font-family="sans-serif" font-size="12">{"".join(parts)}</svg>'
 
 
 def _markdown(frame: pd.DataFrame) -> str:
@@ -156,3 +194,4 @@ if __name__ == "__main__":
     show(text)
     if args.write:
         args.write.write_text(text, encoding="utf-8")
+        args.write.with_suffix(".svg").write_text(picture(frame), encoding="utf-8")
