@@ -17,7 +17,7 @@ from platformdirs import user_cache_dir
 from surronas.datasets.download import download
 from surronas.exceptions import DataNotFoundError, InvalidFileError, UnknownNameError
 
-__all__ = ["DATA_DIR", "DataFile", "Place", "data_file", "find_file", "is_whole", "list_files", "places"]
+__all__ = ["DATA_DIR", "DataFile", "Place", "data_file", "find_file", "is_whole", "list_files", "places", "sha256_of"]
 
 DATA_DIR = "SURRONAS_DATA_DIR"
 
@@ -117,7 +117,7 @@ def places(name: str) -> list[Place]:
 
 def is_whole(name: str, path: Path) -> bool:
     """Whether the file there has the registered sha256. A file that has not changed is hashed once a process."""
-    return _hash_of(path) == data_file(name).sha256
+    return sha256_of(path) == data_file(name).sha256
 
 
 def find_file(name: str, *, fetch: bool = True, progress: Callable[[int], None] | None = None) -> Path:
@@ -158,11 +158,11 @@ def find_file(name: str, *, fetch: bool = True, progress: Callable[[int], None] 
             return path
         elif place.kind == "data directory":
             raise InvalidFileError(
-                f"The data file {path} is damaged or of another version: its sha256 is {_hash_of(path)}, "
+                f"The data file {path} is damaged or of another version: its sha256 is {sha256_of(path)}, "
                 f"expected {file.sha256} ({file.source}). Replace or remove it."
             )
         else:
-            tried.append(f"{place.label}: {path} has another sha256, {_hash_of(path)}")
+            tried.append(f"{place.label}: {path} has another sha256, {sha256_of(path)}")
     found = _download(file, tried, progress) if fetch else None
     if found is not None:
         return found
@@ -200,7 +200,8 @@ def _download(file: DataFile, tried: list[str], progress: Callable[[int], None] 
     return path
 
 
-def _hash_of(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file; one that has not changed is hashed once a process."""
     status = path.stat()
     return _hash(path, status.st_size, status.st_mtime_ns)
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from surronas.datasets.files import sha256_of
 from surronas.datasets.hints import format_hint
 from surronas.exceptions import InvalidFileError, InvalidInputError, UnknownNameError
 
@@ -108,7 +109,7 @@ def _source(frame: pd.DataFrame, name: str, path: str, files: Sequence[Path], no
         if list(frame[column]) == list(range(len(frame))):
             frame = frame.drop(columns=column)
             notes = [*notes, f"Left out the row numbers in the first column, {column!r}."]
-    digests = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    digests = {file.name: sha256_of(file) for file in files}
     if not digests:
         digests = {"as CSV": hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()}
     return Source(frame, name, path, "; ".join(f"{k} sha256:{v}" for k, v in digests.items()), tuple(notes))

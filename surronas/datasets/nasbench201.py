@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from surronas.datasets import register_benchmark
 from surronas.datasets.files import find_file
 from surronas.datasets.pickles import load_torch
-from surronas.datasets.sources import choose_dataset, drop_impossible, info_of
+from surronas.datasets.sources import choose_dataset, drop_impossible, info_of, read_by_arch
 from surronas.datasets.table import BenchmarkTable, Target
 from surronas.exceptions import InvalidFileError
 from surronas.spaces.nasbench201 import NASBench201
@@ -139,16 +139,8 @@ def _latencies(dataset: str) -> _Part:
 
 
 def _read(name: str, key: str, cells: list[str], columns: dict[str, str]) -> dict[str, NDArray[np.float64]]:
-    """The file's columns under our names, in the order of ``cells``, which its column ``key`` holds once each."""
-    path = find_file(name)
-    try:
-        floats = dict.fromkeys(columns.values(), np.float64)
-        frame = pd.read_csv(path, usecols=[key, *floats], index_col=key, dtype=floats)
-    except ValueError as error:
-        raise InvalidFileError(f"{name} is not laid out as expected: {error}") from error
-    if not frame.index.is_unique or set(frame.index) != set(cells):
-        raise InvalidFileError(f"{name} must have each of the {len(cells)} cells once. Got {len(frame)} rows.")
-    frame = frame.loc[cells]
+    """The file's columns under our names, in the order of ``cells``."""
+    frame = read_by_arch(name, key, cells, list(columns.values()))
     return {ours: frame[theirs].to_numpy() for ours, theirs in columns.items()}
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from surronas.datasets.files import data_file
+from surronas.datasets.files import data_file, find_file
 from surronas.datasets.table import TableInfo, Target
-from surronas.exceptions import InvalidInputError, UnknownNameError
+from surronas.exceptions import InvalidFileError, InvalidInputError, UnknownNameError
 
-__all__ = ["choose_dataset", "drop_impossible", "info_of"]
+__all__ = ["choose_dataset", "drop_impossible", "info_of", "read_by_arch"]
 
 
 def choose_dataset(benchmark: str, dataset: str | None, known: Sequence[str], default: str | None = None) -> str:
@@ -49,3 +49,22 @@ def drop_impossible(targets: pd.DataFrame, described: Sequence[Target]) -> str:
             targets.loc[impossible, target.name] = np.nan
             said.append(f"{impossible.sum()} of {target.name}")
     return f"Impossible values set to missing: {', '.join(said)}." if said else ""
+
+
+def read_by_arch(name: str, key: str, archs: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+    """Numbers of a registered CSV file in the order of ``archs``, which its column ``key`` holds once each.
+
+    Raises
+    ------
+    InvalidFileError
+        When the file lacks a column, holds what is no number, or has other architectures.
+    """
+    path = find_file(name)
+    try:
+        floats = dict.fromkeys(columns, np.float64)
+        frame = pd.read_csv(path, usecols=[key, *columns], index_col=key, dtype=floats)
+    except ValueError as error:
+        raise InvalidFileError(f"{name} is not laid out as expected: {error}") from error
+    if not frame.index.is_unique or set(frame.index) != set(archs):
+        raise InvalidFileError(f"{name} must have each of the {len(archs)} cells once. Got {len(frame)} rows.")
+    return frame.loc[list(archs), list(columns)].reset_index(drop=True)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from surronas.datasets import register_benchmark
-from surronas.datasets.files import find_file
-from surronas.datasets.sources import choose_dataset, drop_impossible, info_of
+from surronas.datasets.sources import choose_dataset, drop_impossible, info_of, read_by_arch
 from surronas.datasets.table import BenchmarkTable, Target
-from surronas.exceptions import InvalidFileError
 from surronas.spaces.transnasbench101_micro import TransNASBench101Micro
 
 _FILE = "transnasbench101/micro_alltasks_val.csv"
@@ -42,7 +39,8 @@ def load(dataset: str | None = None) -> BenchmarkTable:
     dataset = choose_dataset("transnasbench101", dataset, ("taskonomy",), default="taskonomy")
     space = TransNASBench101Micro()
     archs = space.enumerate()
-    targets = _read([str(tuple(row)) for row in archs.tolist()])
+    targets = read_by_arch(_FILE, "arch", [str(tuple(row)) for row in archs.tolist()], list(_TARGETS))
+    targets = targets.rename(columns={task: target.name for task, target in _TARGETS.items()})
     targets["room_layout_val_loss"] *= -1
     connected = space.canonical(archs).any(axis=1)
     jigsaw = targets["jigsaw_val_accuracy"]
@@ -56,16 +54,3 @@ def load(dataset: str | None = None) -> BenchmarkTable:
     return BenchmarkTable(
         "transnasbench101", space, archs, targets, described, info_of([_FILE], notes.strip()), dataset
     )
-
-
-def _read(cells: list[str]) -> pd.DataFrame:
-    """The file's tasks under our names, in the order of ``cells``, which it holds once each."""
-    try:
-        frame = pd.read_csv(find_file(_FILE), index_col="arch", dtype=dict.fromkeys(_TARGETS, np.float64))
-        frame = frame[list(_TARGETS)]
-    except (LookupError, ValueError) as error:
-        raise InvalidFileError(f"{_FILE} is not laid out as expected: {error}") from error
-    if not frame.index.is_unique or set(frame.index) != set(cells):
-        raise InvalidFileError(f"{_FILE} must have each of the {len(cells)} cells once. Got {len(frame)} rows.")
-    names = {task: target.name for task, target in _TARGETS.items()}
-    return frame.loc[cells].rename(columns=names).reset_index(drop=True)

@@ -98,19 +98,18 @@ def _listed(value: Any, parameter: str, kinds: tuple[type, ...]) -> list[Any]:
 _GOOD = ("gp", "xgboost", "extra_trees")
 
 
-def _wiring_says_something(space: SearchSpace) -> bool:
-    """Whether its graphs branch, and not all in the same way: else the genes say all that the graph says."""
+def _graph_view(space: SearchSpace) -> str | None:
+    """The graph's features, with those of the contracted graph where the space knows identity operations.
+
+    None where graphs are no more than chains, or all wired in the same way: the genes say all that they say.
+    """
     if not space.has_graph:
-        return False
-    sample = space.sample(min(space.size or 64, 64), random_state=0, unique=False)
-    adjacency = space.graph(sample, on=None).adjacency
-    return bool((adjacency.sum(axis=2) > 1).any() and (adjacency != adjacency[0]).any())
-
-
-def _graph_views(space: SearchSpace) -> str:
-    """The graph's features, and those of the contracted graph where the space knows identity operations."""
-    wired = space.graph(space.sample(1, random_state=0), on=None).identity
-    return "graph_features+contracted_features" if wired else "graph_features"
+        return None
+    graph = space.graph(space.sample(min(space.size or 64, 64), random_state=0, unique=False), on=None)
+    branches = (graph.adjacency.sum(axis=2) > 1).any()
+    if not (branches and (graph.adjacency != graph.adjacency[0]).any()):
+        return None
+    return "graph_features+contracted_features" if graph.identity else "graph_features"
 
 
 def _gene_view(space: SearchSpace) -> str:
@@ -119,34 +118,23 @@ def _gene_view(space: SearchSpace) -> str:
     return "ordinal" if ordered else "one_hot"
 
 
-def _cost_view(space: SearchSpace) -> str:
-    return "+cost" if space.has_cost else ""
-
-
-def _portfolio(space: SearchSpace) -> list[tuple[str, str]]:
-    """The candidates of ``auto``."""
-    view, everything = _auto_views(space)
-    if not _wiring_says_something(space):
-        return [
-            (view, "gp"),
-            (everything, "gp"),
-            (everything, "linear"),
-            (view, "xgboost"),
-            (view, "extra_trees"),
-        ]
-    graph = _graph_views(space)
-    return [(view, "gp"), (f"{graph}+{_gene_view(space)}", "gp"), (graph, "xgboost_rank"), (everything, "xgboost")]
-
-
-def _auto_views(space: SearchSpace) -> tuple[str, str]:
+def _auto_views(space: SearchSpace, graph: str | None) -> tuple[str, str]:
     """The encoding that suits the space, and the one that says all there is to say."""
-    genes, cost = _gene_view(space), _cost_view(space)
-    if _wiring_says_something(space):
-        graph = _graph_views(space)
+    genes, cost = _gene_view(space), "+cost" if space.has_cost else ""
+    if graph is not None:
         return f"{graph}{cost}", f"{graph}+{genes}{cost}"
     return f"{genes}{cost}", f"ordinal+one_hot{cost}" if genes == "ordinal" else f"{genes}{cost}"
 
 
+def _portfolio(space: SearchSpace) -> list[tuple[str, str]]:
+    """The candidates of ``auto``."""
+    graph = _graph_view(space)
+    view, everything = _auto_views(space, graph)
+    if graph is not None:
+        return [(view, "gp"), (f"{graph}+{_gene_view(space)}", "gp"), (graph, "xgboost_rank"), (everything, "xgboost")]
+    return [(view, "gp"), (everything, "gp"), (everything, "linear"), (view, "xgboost"), (view, "extra_trees")]
+
+
 def _views(space: SearchSpace, predictor: Predictor) -> list[str]:
     """The encodings a single predictor is tried on when the encoder is ``auto``."""
-    return ["graph"] if predictor.reads_graphs else list(dict.fromkeys(_auto_views(space)))
+    return ["graph"] if predictor.reads_graphs else list(dict.fromkeys(_auto_views(space, _graph_view(space))))

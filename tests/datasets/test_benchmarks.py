@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from scipy.stats import kendalltau, spearmanr
 
-from surronas.datasets import analog_nasbench, list_benchmarks, load_benchmark, nasbench201, nasbench_graph
+from surronas.datasets import analog_nasbench, list_benchmarks, load_benchmark, nasbench201, nasbench_graph, sources
 from surronas.datasets.files import find_file
 from surronas.exceptions import InvalidFileError, InvalidInputError, UnknownNameError
 from surronas.spaces import get_space
@@ -250,7 +250,8 @@ def test_nasbench201_joins_by_architecture_and_not_by_row(tmp_path, monkeypatch)
         head, *rows = find_file(f"nasbench201/{name}.csv").read_text().splitlines()
         order = np.random.default_rng(0).permutation(len(rows))
         (tmp_path / f"{name}.csv").write_text("\n".join([head, *(rows[i] for i in order)]))
-    monkeypatch.setattr(nasbench201, "find_file", lambda name: tmp_path / Path(name).name)
+    for reader in (nasbench201, sources):
+        monkeypatch.setattr(reader, "find_file", lambda name: tmp_path / Path(name).name)
     pd.testing.assert_frame_equal(nasbench201.load("ImageNet16-120").targets, expected)
 
 
@@ -267,7 +268,8 @@ def test_nasbench201_of_another_layout_is_refused(damage, tmp_path, monkeypatch)
     else:
         lines[5] = lines[5].replace("~", "#")
     (tmp_path / "nats_bench.csv").write_text("\n".join(lines))
-    monkeypatch.setattr(nasbench201, "find_file", lambda name: tmp_path / Path(name).name)
+    for reader in (nasbench201, sources):
+        monkeypatch.setattr(reader, "find_file", lambda name: tmp_path / Path(name).name)
     with pytest.raises(InvalidFileError, match=r"nasbench201/nats_bench\.csv"):
         nasbench201.load("cifar10")
 
@@ -351,7 +353,8 @@ def test_nasbench201_proxies_of_another_layout_are_refused(damage, text, tmp_pat
         lines[5] = lines[5].replace('"(', '"(9, ')
     (tmp_path / "nb201_zc_proxies.csv").write_text("\n".join(lines))
     where = {"nasbench201/nb201_zc_proxies.csv": tmp_path / "nb201_zc_proxies.csv"}
-    monkeypatch.setattr(nasbench201, "find_file", lambda name: where.get(name) or find_file(name))
+    for reader in (nasbench201, sources):
+        monkeypatch.setattr(reader, "find_file", lambda name: where.get(name) or find_file(name))
     with pytest.raises(InvalidFileError, match=rf"nb201_zc_proxies\.csv.*{text}"):
         nasbench201.load("cifar10")
 

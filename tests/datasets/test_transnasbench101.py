@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 
-from surronas.datasets import load_benchmark, transnasbench101
+from surronas.datasets import load_benchmark, sources, transnasbench101
 from surronas.datasets.files import find_file
 from surronas.exceptions import InvalidFileError, UnknownNameError
 
@@ -102,7 +102,7 @@ def test_a_file_of_another_layout_is_refused(damage, tmp_path, monkeypatch):
         lines[5] = lines[5].replace("0, 0", "0, 9", 1)
     path = tmp_path / "damaged.csv"
     path.write_text("\n".join(lines))
-    monkeypatch.setattr(transnasbench101, "find_file", lambda name: path)
+    monkeypatch.setattr(sources, "find_file", lambda name: path)
     with pytest.raises(InvalidFileError, match=r"transnasbench101/micro_alltasks_val\.csv"):
         transnasbench101.load()
 
@@ -113,7 +113,7 @@ def test_rows_are_joined_by_architecture(tmp_path, monkeypatch):
     path = tmp_path / "shuffled.csv"
     path.write_text("\n".join([head, *rows[::-1]]))
     expected = load_benchmark("transnasbench101").targets
-    monkeypatch.setattr(transnasbench101, "find_file", lambda name: path)
+    monkeypatch.setattr(sources, "find_file", lambda name: path)
     assert transnasbench101.load().targets.equals(expected)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from surronas.datasets.files import sha256_of
 from surronas.datasets.formats import register_format
 from surronas.datasets.latency_table import LatencyTable
 from surronas.datasets.pickles import load_pickle
@@ -124,4 +124,4 @@ def _load(path: Path) -> tuple[Any, str]:
     """What the pickle holds, and the file's sha256."""
     if not Path(path).is_file():
         raise DataNotFoundError(f"There is no file {path}; it is HW-NAS-Bench-v1_0.pickle of GATECH-EIC/HW-NAS-Bench.")
-    return load_pickle(Path(path)), hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return load_pickle(Path(path)), sha256_of(Path(path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from surronas.datasets.files import sha256_of
 from surronas.datasets.formats import register_format
 from surronas.datasets.pickles import load_pickle
 from surronas.datasets.sources import drop_impossible
@@ -91,7 +91,7 @@ def read(path: Path, dataset: str | None = None) -> BenchmarkTable:
         source=str(path),
         licence="MIT (NAS-Bench-201's values); the file's own is unstated",
         citation=_CITATION,
-        checksum=f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}",
+        checksum=f"sha256:{sha256_of(path)}",
         notes=" ".join(notes.split()),
     )
     return BenchmarkTable("naslib", space, archs, targets, described, info, name, runs=runs)
