@@ -44,7 +44,7 @@ def space_from_spec(spec: dict[str, Any]) -> SearchSpace:
     """The inverse of ``SearchSpace.to_spec``."""
     try:
         if "name" in spec:
-            return get_space(spec["name"])
+            return _spaces.get(spec["name"])(**spec.get("parameters", {}))
         return SearchSpace([Gene(**gene) for gene in spec["genes"]])
     except (KeyError, TypeError, AttributeError) as error:
         raise InvalidFileError(f"Not the description of a search space: {error!r}.") from error

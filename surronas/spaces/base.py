@@ -447,7 +447,9 @@ class SearchSpace:
         }
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SearchSpace) and (self.name, self.genes) == (other.name, other.genes)
+        if not isinstance(other, SearchSpace) or (self.name, self.genes) != (other.name, other.genes):
+            return False
+        return self is other or self.to_spec() == other.to_spec()
 
     def __hash__(self) -> int:
         return hash((self.name, tuple(self.gene_names), tuple(self.n_choices.tolist())))

@@ -1,0 +1,76 @@
+"""The networks of the space ``mbconv``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from surronas.spaces.mbconv_layers import ConvNorm
+
+if TYPE_CHECKING:
+    from surronas.spaces.mbconv import MBConv, Shapes
+
+__all__ = ["Block", "MBConvNetwork"]
+
+
+class MBConvNetwork(nn.Module):
+    """Stem, blocks, features, classifier of one genotype.
+
+    Parts have the same names in every network of a space (``stage2_block1.project.conv.weight``), and a smaller
+    network's parameters have the shapes of the leading channels of a larger one's. It computes in the dtype of the
+    images, whatever that of the weights; the logits are float32.
+
+    Parameters
+    ----------
+    space : MBConv
+    x : (n_genes,) int
+    num_classes, in_channels : int
+    """
+
+    def __init__(self, space: MBConv, x: Any, num_classes: int = 10, in_channels: int = 3) -> None:
+        super().__init__()
+        at = space.shapes([x])
+        self.resolution = int(at.resolution[0, 0])
+        stem, features = int(at.stem[0, 0]), int(at.features[0, 0])
+        self.stem = ConvNorm(in_channels, stem, 3, activation=nn.ReLU)
+        kept = [(column, name) for column, name in enumerate(space.blocks) if at.kept[0, column]]
+        self.blocks = nn.ModuleDict(
+            {f"stage{stage}_block{block}": Block(at, column, shortcut=block > 1) for column, (stage, block) in kept}
+        )
+        self.features = ConvNorm(int(at.c_out[0, -1]), features, 1, activation=nn.Hardswish)
+        self.classifier = nn.Linear(features, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, in_channels, r, r) float -> (n, num_classes) float32 logits."""
+        return self.classifier(self.embed(images))  # type: ignore[no-any-return]
+
+    def embed(self, images: Tensor) -> Tensor:
+        """(n, in_channels, r, r) float -> (n, features) float32, what the classifier reads."""
+        x = self.stem(images)
+        for block in self.blocks.values():
+            x = block(x)
+        return F.adaptive_avg_pool2d(self.features(x), 1).flatten(1).float()  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    """A fused block (k x k, 1x1) or an inverted bottleneck (1x1, depthwise, 1x1)."""
+
+    def __init__(self, at: Shapes, column: int, shortcut: bool) -> None:
+        super().__init__()
+        names = ("fused", "kernel", "stride", "c_in", "middle", "c_out")
+        fused, kernel, stride, c_in, middle, c_out = (int(getattr(at, name)[0, column]) for name in names)
+        self.shortcut = shortcut
+        if fused:
+            self.expand = ConvNorm(c_in, middle, kernel, stride, activation=nn.ReLU)
+        else:
+            self.expand = ConvNorm(c_in, middle, 1, activation=nn.Hardswish)
+            self.depthwise = ConvNorm(middle, middle, kernel, stride, groups=middle, activation=nn.Hardswish)
+        self.project = ConvNorm(middle, c_out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = x
+        for part in self.children():
+            inner = part(inner)
+        return x + inner if self.shortcut else inner
