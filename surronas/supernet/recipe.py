@@ -43,8 +43,8 @@ class Recipe:
     seed : int
     """
 
-    warmup_epochs: int = 4
-    epochs: int = 28
+    warmup_epochs: int = 3
+    epochs: int = 25
     n_random: int = 2
     largest_every: int = 2
     batch_size: int = 128
