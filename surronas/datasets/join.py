@@ -20,7 +20,8 @@ def join(tables: Sequence[BenchmarkTable]) -> BenchmarkTable:
     """One table of all architectures and all targets of several, of one benchmark on different data sets.
 
     A target is called ``<dataset>_<target>``, but for one that means and holds the same in every table (the number
-    of parameters), which keeps its name. An architecture that a table lacks is missing there. Runs go along.
+    of parameters), which keeps its name. An architecture that a table lacks is missing there. Runs go along, and the
+    context of the first table that has the architecture.
 
     Raises
     ------
@@ -32,7 +33,7 @@ def join(tables: Sequence[BenchmarkTable]) -> BenchmarkTable:
         raise InvalidInputError(f"Tables to join must be of one space. Got {[t.space.name for t in tables]}.")
     genotypes = [pd.Index(first.space.rank(table.archs)) for table in tables]
     for table, its in zip(tables, genotypes, strict=True):
-        if table.context is not None or not its.is_unique:
+        if not its.is_unique:
             raise InvalidInputError(
                 f"The table {table.name!r} has several rows of one architecture; it joins no other."
             )
@@ -60,10 +61,20 @@ def join(tables: Sequence[BenchmarkTable]) -> BenchmarkTable:
             if name in table.runs:
                 kept = table.runs[str(name)]
                 runs[title] = Runs(_at(kept.values, rows), kept.axes)
+    contexts = [pd.DataFrame(index=range(len(t))) if t.context is None else t.context for t in tables]
+    context = pd.concat(contexts, ignore_index=True).iloc[place[order]]
     said = {f.name: "; ".join(dict.fromkeys(getattr(t.info, f.name) for t in tables)) for f in fields(TableInfo)}
     dataset = "+".join(str(table.dataset) for table in tables)
     return BenchmarkTable(
-        first.name, first.space, archs, pd.DataFrame(columns), described, TableInfo(**said), dataset, runs
+        first.name,
+        first.space,
+        archs,
+        pd.DataFrame(columns),
+        described,
+        TableInfo(**said),
+        dataset,
+        runs,
+        context if context.shape[1] else None,
     )
 
 

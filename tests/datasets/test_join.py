@@ -46,6 +46,15 @@ def test_a_target_that_is_the_same_everywhere_is_there_once():
     assert both.targets["y_accuracy"].tolist() == [40, 30]
 
 
+def test_the_context_goes_along():
+    left = table("x", [[0, 0], [1, 1]], [10, 20], [1, 2], context=pd.DataFrame({"origin": ["random", "front"]}))
+    right = table("y", [[2, 0], [1, 1]], [30, 40], [3, 2], context=pd.DataFrame({"origin": ["smallest", "front"]}))
+    both = join([left, right])
+    assert both.archs.tolist() == [[0, 0], [1, 1], [2, 0]]
+    assert both.context["origin"].tolist() == ["random", "front", "smallest"]
+    assert join([left, table("y", [[2, 0]], [30], [3])]).context["origin"].tolist()[:2] == ["random", "front"]
+
+
 def test_what_cannot_be_joined_is_refused():
     once = table("x", [[0, 0]], [10], [1])
     with pytest.raises(InvalidInputError, match="several rows of one architecture"):
