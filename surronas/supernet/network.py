@@ -31,22 +31,31 @@ class SuperNet(nn.Module):
     in_channels : int, default=3
     normalization : Normalization, optional
         Of the pixels, by channel, for pixels 0 to 1; what ``inputs`` uses. By default mean 0, deviation 1.
+    largest : (n_genes,) int, optional
+        The largest architecture that it holds; by default the space's. With any other it is what a single network is
+        trained as from scratch: nothing larger is in it, and nothing of it is shared while only ``largest`` is used.
 
     Attributes
     ----------
     network : MBConvNetwork
-        The largest network, whose parameters are the shared ones.
+        The network of ``largest``, whose parameters are the shared ones.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, space: MBConv, num_classes: int, in_channels: int = 3, normalization: Normalization | None = None
+        self,
+        space: MBConv,
+        num_classes: int,
+        in_channels: int = 3,
+        normalization: Normalization | None = None,
+        largest: Any = None,
     ) -> None:
         super().__init__()
         self.space, self.num_classes, self.in_channels = space, num_classes, in_channels
-        self.network = space.build(space.largest(), num_classes, in_channels)
+        self.largest = space.largest() if largest is None else largest
+        self.network = space.build(self.largest, num_classes, in_channels)
         self.kernels = nn.ParameterDict()
         for name, choices in space.kernels().items():
             for side in choices[:-1]:

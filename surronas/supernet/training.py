@@ -1,60 +1,110 @@
-"""Training a supernet: resumed exactly, by one process or by several that torchrun starts."""
+"""Training the weights of a supernet, step by step, in one process or several.
+
+What learns is up to the caller, so that the supernet's own training, fine-tuning and the training of one network from
+scratch are the same steps. The contract:
+
+- ``Trainer(supernet, images, recipe)`` starts from the weights that the supernet has, and trains these in place.
+- ``subnets(step)`` names the architectures of a step, each with whether it learns. The first reads the labels; it is
+  the teacher, whose outputs the others learn. It must give the same answer for the same step in every process and after
+  a resumption, so what is random in it follows from the step's number. By default it is ``Sandwich``.
+- ``augment(images, generator)`` changes a batch, (n, c, h, w) uint8 to the same, and draws from the generator only.
+- Channels are sorted by importance when the recipe's warm-up ends; a recipe without a warm-up never sorts.
+- Parameters that no subnet of a step uses, and those with ``requires_grad=False``, stay as they are.
+- ``result()`` is a copy with the averaged weights. Batch-norm statistics belong to no subnet: calibrate before use.
+
+A single network from scratch is a supernet that holds nothing larger, and is all that learns::
+
+    supernet = SuperNet(space, images.n_classes, normalization=images.normalization, largest=x)
+    trainer = Trainer(supernet, images, Recipe(warmup_epochs=0, epochs=5), subnets=lambda step: [(x, True)])
+    while trainer.step < trainer.n_steps:
+        trainer.run_step()
+    network = trainer.result().extract(x)
+"""
 
 from __future__ import annotations
 
-import io
-import json
-import os
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable
+from functools import partial
 from math import cos, pi
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, distributed, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from surronas.datasets.images import ImageData
-from surronas.io import write_atomic
-from surronas.spaces.mbconv import MBConv
+from surronas.exceptions import InvalidInputError
 from surronas.supernet.augment import crop_and_flip
 from surronas.supernet.network import SuperNet
+from surronas.supernet.processes import rank, sum_over_processes, world_size
 from surronas.supernet.recipe import Recipe
+from surronas.supernet.sandwich import Sandwich, Subnets
 from surronas.supernet.sorting import sort_channels
 
-__all__ = ["Trainer"]
+__all__ = ["Augment", "Trainer"]
+
+Augment = Callable[[Tensor, Generator], Tensor]
 
 
 class Trainer:
     """A training that can stop after any step and go on from there.
 
     What is random in a step (images, crops, subnets) follows from seed, epoch and step alone, so that a checkpoint
-    needs no random states, and a resumed training gives the losses of one that was never interrupted.
+    needs no random states, and a resumed training gives the losses of one that was never interrupted. Of several
+    processes each takes its share of a batch; their weights stay the same.
 
     Parameters
     ----------
-    space : MBConv
+    supernet : SuperNet
+        Trained in place, from the weights it has.
     images : ImageData
-        Square RGB images of at least the space's largest resolution; only the training split is used.
+        Square, with the supernet's channels and classes; only the training split is used.
     recipe : Recipe
+    subnets : callable, optional
+        What learns in a step; ``Sandwich`` by default.
+    augment : callable, optional
+        What happens to a batch; crops, and mirror images where the recipe flips, by default.
+
+    Attributes
+    ----------
+    step : int
+        Steps done, of ``n_steps``.
+    losses : list of tuple of float
+        Of each step: the losses of its subnets, in their order, on this process's share of the batch.
+    seconds : float
+        CPU time of the steps, of all processes together.
+
+    Raises
+    ------
+    InvalidInputError
+        When the images do not fit the supernet, or are too few for the batches and processes.
     """
 
-    def __init__(self, space: MBConv, images: ImageData, recipe: Recipe) -> None:
-        self.space, self.recipe = space, recipe
+    def __init__(
+        self,
+        supernet: SuperNet,
+        images: ImageData,
+        recipe: Recipe,
+        *,
+        subnets: Subnets | None = None,
+        augment: Augment | None = None,
+    ) -> None:
+        self.rank, self.world = rank(), world_size()
+        _check(supernet, images, recipe, self.world)
+        self.supernet, self.recipe = supernet.train(), recipe
         pixels, labels = images.split("train")
         self.images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         self.labels = torch.from_numpy(labels)
-        torch.manual_seed(recipe.seed)
-        self.supernet = SuperNet(space, images.n_classes, self.images.shape[1], images.normalization).train()
-        self.average = {name: part.detach().clone() for name, part in self.supernet.named_parameters()}
-        decaying = [p for p in self.supernet.network.parameters() if p.ndim > 1]
-        others = [p for p in self.supernet.network.parameters() if p.ndim == 1]
+        self.subnets = subnets or Sandwich(supernet.space, recipe, self.warmup_steps)
+        self.augment = augment or partial(crop_and_flip, flip=recipe.flip)
+        self.average = {name: part.detach().clone() for name, part in supernet.named_parameters()}
+        decaying = [p for p in supernet.network.parameters() if p.ndim > 1]
+        others = [p for p in supernet.network.parameters() if p.ndim == 1]
         self.optimizer = torch.optim.SGD(
             [
                 {"params": decaying, "weight_decay": recipe.weight_decay},
-                {"params": [*others, *self.supernet.kernels.values()], "weight_decay": 0.0},
+                {"params": [*others, *supernet.kernels.values()], "weight_decay": 0.0},
             ],
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
@@ -62,22 +112,24 @@ class Trainer:
         )
         self.step, self.seconds = 0, 0.0
         self.losses: list[tuple[float, ...]] = []
-        several = distributed.is_initialized()
-        self.rank, self.world = (distributed.get_rank(), distributed.get_world_size()) if several else (0, 1)
 
     @property
     def steps_per_epoch(self) -> int:
         return max(1, len(self.labels) // self.recipe.batch_size)
 
     @property
+    def warmup_steps(self) -> int:
+        return self.recipe.warmup_epochs * self.steps_per_epoch
+
+    @property
     def n_steps(self) -> int:
         return self.recipe.epochs * self.steps_per_epoch
 
     def run_step(self) -> tuple[float, ...]:
-        """One step; the losses of its subnets: the largest, the smallest, the random ones."""
+        """One step; the losses of its subnets, in their order."""
         began = time.process_time()
         recipe = self.recipe
-        if self.step == recipe.warmup_epochs * self.steps_per_epoch:
+        if self.step == self.warmup_steps > 0:
             self._sort()
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * _schedule(self.step / self.n_steps)
@@ -85,7 +137,7 @@ class Trainer:
         dtype = torch.bfloat16 if recipe.bfloat16 else torch.float32
         self.optimizer.zero_grad()
         losses, teacher = [], None
-        for x, learns in self._subnets():
+        for x, learns in self.subnets(self.step):
             with torch.set_grad_enabled(learns):
                 logits = self.supernet(self.supernet.inputs(images, x, dtype), x)
             if teacher is None:
@@ -102,8 +154,17 @@ class Trainer:
         self._update_average()
         self.step += 1
         self.losses.append(tuple(float(loss) for loss in losses))
-        self.seconds += time.process_time() - began
+        seconds = torch.tensor([time.process_time() - began], dtype=torch.float64)
+        sum_over_processes(seconds)
+        self.seconds += float(seconds)
         return self.losses[-1]
+
+    def result(self) -> SuperNet:
+        """A supernet with the averaged weights, ready for evaluation but for its batch-norm statistics."""
+        of = self.supernet
+        supernet = SuperNet(of.space, of.num_classes, of.in_channels, largest=of.largest)
+        supernet.load_state_dict(of.state_dict() | self.average)
+        return supernet.eval()
 
     def _batch(self) -> tuple[Tensor, Tensor]:
         epoch, place = divmod(self.step, self.steps_per_epoch)
@@ -112,19 +173,7 @@ class Trainer:
         rows = torch.from_numpy(order[place * size : (place + 1) * size][self.rank :: self.world])
         seeds = np.random.default_rng((self.recipe.seed, self.step, self.rank))
         generator = torch.Generator().manual_seed(int(seeds.integers(2**63)))
-        return crop_and_flip(self.images[rows], generator, self.recipe.flip), self.labels[rows]
-
-    def _subnets(self) -> Iterator[tuple[Any, bool]]:
-        """The step's subnets, the teacher first, and whether each learns; the same in every process."""
-        after_warmup = self.step - self.recipe.warmup_epochs * self.steps_per_epoch
-        if after_warmup < 0:
-            yield self.space.largest(), True
-            return
-        yield self.space.largest(), after_warmup % self.recipe.largest_every == 0
-        yield self.space.smallest(), True
-        seed = np.random.default_rng((self.recipe.seed, self.step)).integers(2**32)
-        for x in self.space.sample(self.recipe.n_random, int(seed), unique=False):
-            yield x, True
+        return self.augment(self.images[rows], generator), self.labels[rows]
 
     def _sort(self) -> None:
         """Channels by importance; momentum and average, which know the old order, start anew."""
@@ -139,7 +188,7 @@ class Trainer:
             return
         gradients = [p.grad for p in self.supernet.parameters() if p.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
-        distributed.all_reduce(flat)
+        sum_over_processes(flat)
         flat /= self.world
         for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(mean.view_as(gradient))
@@ -150,45 +199,30 @@ class Trainer:
         for name, part in self.supernet.named_parameters():
             self.average[name].lerp_(part, 1 - decay)
 
-    # -- checkpoints ---------------------------------------------------------------------------
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Everything that the rest of the training depends on, in one file that is whole or absent."""
-        names = {id(p): name for name, p in self.supernet.named_parameters()}
-        momentum = {names[id(p)]: state["momentum_buffer"] for p, state in self.optimizer.state.items() if state}
-        state = {
-            "recipe": json.dumps(asdict(self.recipe)),
-            "space": json.dumps(self.space.to_spec()),
-            "world": self.world,
-            "step": self.step,
-            "seconds": self.seconds,
-            "losses": self.losses,
-            "supernet": self.supernet.state_dict(),
-            "average": self.average,
-            "momentum": momentum,
-        }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        write_atomic(path, buffer.getvalue())
-
-    def restore(self, path: str | os.PathLike[str]) -> None:
-        """Go on where ``save`` left off."""
-        state = torch.load(path, weights_only=True)
-        self.step, self.seconds = state["step"], state["seconds"]
-        self.losses = [tuple(losses) for losses in state["losses"]]
-        self.supernet.load_state_dict(state["supernet"])
-        self.average = state["average"]
-        for name, part in self.supernet.named_parameters():
-            if name in state["momentum"]:
-                self.optimizer.state[part]["momentum_buffer"] = state["momentum"][name]
-
-    def result(self) -> SuperNet:
-        """The supernet with the averaged weights."""
-        supernet = SuperNet(self.space, self.supernet.num_classes, self.supernet.in_channels)
-        supernet.load_state_dict(self.supernet.state_dict() | self.average)
-        return supernet.eval()
-
 
 def _schedule(done: float) -> float:
     """Share of the peak learning rate: a linear rise over a twentieth, then half a cosine."""
     return done / 0.05 if done < 0.05 else (1 + cos(pi * (done - 0.05) / 0.95)) / 2
+
+
+def _check(supernet: SuperNet, images: ImageData, recipe: Recipe, world: int) -> None:
+    _, height, width, channels = images.images.shape
+    if height != width or channels != supernet.in_channels:
+        raise InvalidInputError(
+            f"The 'images' of a training must be square, with {supernet.in_channels} channels. "
+            f"Got {height}x{width} pixels with {channels}."
+        )
+    if images.n_classes != supernet.num_classes:
+        raise InvalidInputError(
+            f"The 'images' of a training must have the supernet's {supernet.num_classes} classes. "
+            f"Got {images.n_classes}."
+        )
+    if recipe.batch_size % world:
+        raise InvalidInputError(
+            f"The 'batch_size' of a training must be a multiple of the {world} processes. Got {recipe.batch_size}."
+        )
+    n = min(len(images.indices["train"]), recipe.batch_size)
+    if n < 2 * world:
+        raise InvalidInputError(
+            f"A training needs 2 images a process and step, for the batch norms. Got {n} for {world} processes."
+        )

@@ -1,0 +1,39 @@
+"""What learns in a step of a supernet's training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from surronas.spaces.mbconv import MBConv
+from surronas.supernet.recipe import Recipe
+
+__all__ = ["Sandwich", "Subnets"]
+
+Subnets = Callable[[int], Iterable[tuple[Any, bool]]]
+"""Number of a step -> its subnets, the teacher first, each with whether it learns; ``training`` says more."""
+
+
+class Sandwich:
+    """The largest network alone while it warms up; then the largest, the smallest and random ones.
+
+    Parameters
+    ----------
+    space : MBConv
+    recipe : Recipe
+    warmup_steps : int
+    """
+
+    def __init__(self, space: MBConv, recipe: Recipe, warmup_steps: int) -> None:
+        self.space, self.recipe, self.warmup_steps = space, recipe, warmup_steps
+
+    def __call__(self, step: int) -> list[tuple[Any, bool]]:
+        after_warmup = step - self.warmup_steps
+        if after_warmup < 0:
+            return [(self.space.largest(), True)]
+        seed = np.random.default_rng((self.recipe.seed, step)).integers(2**32)
+        students = [self.space.smallest(), *self.space.sample(self.recipe.n_random, int(seed), unique=False)]
+        learns = after_warmup % self.recipe.largest_every == 0
+        return [(self.space.largest(), learns), *((x, True) for x in students)]
