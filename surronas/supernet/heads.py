@@ -1,0 +1,152 @@
+"""Classifiers in closed form: a subnet classifies other images without any training.
+
+How an evaluator uses them: extract the subnet, calibrate its batch norms on the new training images, then
+``fit_head(network, batches, labels, n_classes)`` with batches of those images as ``SuperNet.inputs`` gives them. The
+network then has a classifier of ``n_classes``, fitted to its own features; all else is as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from scipy.optimize import minimize_scalar
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from surronas.exceptions import InvalidInputError, UnknownNameError
+from surronas.spaces.mbconv_network import MBConvNetwork
+
+__all__ = ["HEADS", "Head", "fit_head", "fit_prototypes", "fit_ridge"]
+
+Head = tuple[Tensor, Tensor]
+"""Weight (n_classes, d) and bias (n_classes,), both float32."""
+
+
+@torch.no_grad()
+def fit_head(
+    network: MBConvNetwork, batches: Iterable[Tensor], labels: Tensor, n_classes: int, kind: str = "ridge"
+) -> None:
+    """Give a network a new classifier, fitted to its own features of these images, in place.
+
+    Parameters
+    ----------
+    network : MBConvNetwork
+        Its batch norms calibrated on the new images; it is left in evaluation mode.
+    batches : iterable of (n, c, r, r) float tensors
+        Training images, as the network takes them.
+    labels : (sum of n,) int64
+        Of all batches in turn.
+    n_classes : int
+    kind : {"ridge", "prototype"}
+
+    Raises
+    ------
+    InvalidInputError
+        When a class has no image, there is only one class, or a feature is not finite.
+    UnknownNameError
+    """
+    if kind not in HEADS:
+        raise UnknownNameError.of("head", kind, HEADS)
+    network.eval()
+    weight, bias = HEADS[kind](torch.cat([network.embed(batch) for batch in batches]), labels, n_classes)
+    network.classifier = nn.Linear(weight.shape[1], n_classes)
+    network.classifier.weight.copy_(weight)
+    network.classifier.bias.copy_(bias)
+
+
+def fit_ridge(features: Tensor, labels: Tensor, n_classes: int) -> Head:
+    """Ridge regression of one-hot labels, its penalty and the scale of its logits chosen by leave-one-out.
+
+    What each image gets from the regression without it has a closed form, for all penalties from one
+    eigendecomposition (Rifkin and Lippert, 2007, MIT-CSAIL-TR-2007-025). Penalty and scale are those with the least
+    cross-entropy of these predictions, so that the softmax of the logits can be read as probabilities.
+
+    Parameters
+    ----------
+    features : (n, d) float
+    labels : (n,) int64
+        From 0 to ``n_classes - 1``; every class occurs.
+    n_classes : int
+        At least 2.
+
+    Returns
+    -------
+    weight : (n_classes, d) float32
+    bias : (n_classes,) float32
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    X = _checked(features, labels, n_classes)
+    Y = F.one_hot(labels, n_classes).double()
+    centre, mean = X.mean(0), Y.mean(0)
+    eigenvalues, V = torch.linalg.eigh((X - centre).T @ (X - centre))
+    Z = (X - centre) @ V
+    ZY = Z.T @ (Y - mean)
+    candidates = []
+    unit = eigenvalues.mean().clamp(min=torch.finfo(X.dtype).tiny)
+    for penalty in unit * torch.logspace(-5, 3, 17, dtype=X.dtype):
+        shrinkage = 1 / (eigenvalues.clamp(min=0) + penalty)
+        leverage = 1 / len(X) + Z.square() @ shrinkage
+        coefficients = shrinkage[:, None] * ZY
+        left_out = Y - (Y - mean - Z @ coefficients) / (1 - leverage)[:, None]
+        loss, scale = _scaled(left_out, labels)
+        candidates.append((loss, scale, coefficients))
+    _, scale, coefficients = min(candidates, key=lambda candidate: candidate[0])
+    weight = (V @ coefficients).T
+    return (scale * weight).float(), (scale * (mean - weight @ centre)).float()
+
+
+def fit_prototypes(features: Tensor, labels: Tensor, n_classes: int) -> Head:
+    """The class whose mean is nearest in angle, seen from the mean of all, features standardised.
+
+    That is a linear classifier, since the length of what it classifies does not change the order of the classes. One
+    image a class is enough. Parameters, results and errors as of ``fit_ridge``.
+    """
+    X = _checked(features, labels, n_classes)
+    centre, deviation = X.mean(0), X.std(0, correction=0)
+    deviation[deviation == 0] = 1
+    directions = F.normalize((X - centre) / deviation)
+    members = F.one_hot(labels, n_classes).to(X)
+    weight = F.normalize(members.T @ directions) / deviation
+    return weight.float(), -(weight @ centre).float()
+
+
+HEADS: dict[str, Callable[[Tensor, Tensor, int], Head]] = {"ridge": fit_ridge, "prototype": fit_prototypes}
+
+
+def _scaled(logits: Tensor, labels: Tensor) -> tuple[float, float]:
+    """The least cross-entropy that a positive multiple of these logits has, and the multiple."""
+    found = minimize_scalar(
+        lambda log: float(F.cross_entropy(logits * 10**log, labels)), bounds=(-1, 2.5), method="bounded"
+    )
+    return float(found.fun), float(10**found.x)
+
+
+def _checked(features: Tensor, labels: Tensor, n_classes: int) -> Tensor:
+    """The features as float64, fit to classify by."""
+    if features.ndim != 2 or labels.shape != features.shape[:1]:
+        raise InvalidInputError(
+            "The 'features' and 'labels' of a head must be of shapes (n, d) and (n,). "
+            f"Got {tuple(features.shape)} and {tuple(labels.shape)}."
+        )
+    if n_classes < 2:
+        raise InvalidInputError(f"A head needs at least 2 classes. Got {n_classes}.")
+    outside = ((labels < 0) | (labels >= n_classes)).nonzero()
+    if len(outside):
+        row = int(outside[0])
+        raise InvalidInputError(
+            f"The 'labels' of a head must be from 0 to {n_classes - 1}. Got {int(labels[row])} in row {row}."
+        )
+    absent = (torch.bincount(labels, minlength=n_classes) == 0).nonzero()
+    if len(absent):
+        raise InvalidInputError(
+            f"A head needs training images of every class; of the {n_classes} classes, "
+            f"{len(absent)} have none, the first of them class {int(absent[0])}."
+        )
+    damaged = (~features.isfinite()).any(1).nonzero()
+    if len(damaged):
+        raise InvalidInputError(f"The 'features' of a head must be finite. Row {int(damaged[0])} is not.")
+    return features.double()
