@@ -47,6 +47,7 @@ def save_supernet(path: str | os.PathLike[str], supernet: SuperNet, card: Mappin
         "space": supernet.space.to_spec(),
         "num_classes": supernet.num_classes,
         "in_channels": supernet.in_channels,
+        "largest": [int(gene) for gene in supernet.largest],
         "card": dict(card or {}),
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in supernet.state_dict().items()}
@@ -116,7 +117,8 @@ def _assemble(head: Mapping[str, Any], tensors: dict[str, Tensor]) -> SuperNet:
     if names is not None and len(names) != head["num_classes"]:
         raise InvalidFileError(f"its card names {len(names)} classes of {head['num_classes']}")
     with torch.device("meta"):  # nothing is allocated, and no random number drawn
-        supernet = SuperNet(_space(head["space"], len(tensors)), head["num_classes"], head["in_channels"])
+        space = _space(head["space"], len(tensors))
+        supernet = SuperNet(space, head["num_classes"], head["in_channels"], largest=head["largest"])
     expected = supernet.state_dict()
     if tensors.keys() != expected.keys():
         name = min(tensors.keys() ^ expected.keys())

@@ -76,6 +76,12 @@ def test_what_comes_back_computes_and_learns_as_before(supernet, path):
     assert torch.equal(back.network.stem.conv.weight.grad, supernet.network.stem.conv.weight.grad)
 
 
+def test_a_supernet_of_one_architecture_comes_back_too(tmp_path):
+    x = SPACE.sample(1, random_state=0)[0]
+    save_supernet(tmp_path / "one", SuperNet(SPACE, 3, largest=x))
+    assert list(load_supernet(tmp_path / "one").largest) == list(x)
+
+
 def test_the_card_can_be_read_alone(path):
     assert read_card(path) == CARD
 
@@ -186,11 +192,13 @@ def with_parameters(head, **parameters):
         (lambda head: head | {"num_classes": -4, "card": {}}, "RuntimeError"),
         (lambda head: head | {"num_classes": 10**30, "card": {}}, "Error"),
         (lambda head: head | {"card": ["x"]}, "AttributeError"),
+        (lambda head: head | {"largest": [0] * SPACE.n_genes}, "it has 'network.blocks.stage1_block2"),
+        (lambda head: head | {"largest": [9] * SPACE.n_genes}, "must hold choices from 0 to 1 for gene 'resolution'"),
         (lambda head: head | {"space": {"name": "nasbench201"}}, "KeyError"),
         (lambda head: with_parameters(head, features=24), r"must be torch.float32 of shape \(3, 24\) in its space"),
         (lambda head: with_parameters(head, features=10**14), "its space"),
         (lambda head: with_parameters(head, features=10**30), "RuntimeWarning"),
-        (lambda head: with_parameters(head, widths=[]), "choices.* of gene .width"),
+        (lambda head: with_parameters(head, widths=[]), "width"),
         (lambda head: with_parameters(head, other=1), "Not the description of a search space"),
         (
             lambda head: with_parameters(head, stages=[head["space"]["parameters"]["stages"][0] | {"depths": [10**9]}]),
