@@ -1,9 +1,10 @@
-"""The command ``surronas``: ``bench``, ``list``, ``data`` and ``demo``."""
+"""The command ``surronas``: ``bench``, ``list``, ``data``, ``supernet`` and ``demo``."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -28,12 +29,12 @@ _STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 @dataclass(frozen=True)
 class Command:
-    """A subcommand: what it does, its arguments, the function that runs it."""
+    """A subcommand: what it does, its arguments, the function that runs it, unless subcommands of its own do."""
 
     name: str
     help: str
     arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace, Console], None]
+    run: Callable[[argparse.Namespace, Console], None] | None = None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,11 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     parser = argparse.ArgumentParser(prog="surronas", description="Surrogates for neural architecture search.")
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        subparser = subparsers.add_parser(command.name, help=command.help, description=command.help)
-        command.arguments(subparser)
-        subparser.set_defaults(run=command.run)
+    _add_commands(parser, COMMANDS, "COMMAND")
     arguments = parser.parse_args(argv)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
@@ -59,14 +56,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         errors.print(str(error), style="bold red", markup=False)
         return 2
     except KeyboardInterrupt:
-        again = (
-            f" `surronas {shlex.join(argv)}` goes on where it stopped."
-            if getattr(arguments, "resumable", False)
-            else ""
-        )
+        command = "The same torchrun" if "TORCHELASTIC_RUN_ID" in os.environ else f"`surronas {shlex.join(argv)}`"
+        again = f" {command} goes on where it stopped." if getattr(arguments, "resumable", False) else ""
         errors.print(f"Interrupted.{again}", style="bold red", markup=False)
         return 130
     return 0
+
+
+def _add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command], metavar: str) -> None:
+    subparsers = parser.add_subparsers(metavar=metavar, required=True)
+    for command in commands:
+        subparser = subparsers.add_parser(command.name, help=command.help, description=command.help)
+        subparser.set_defaults(run=command.run)
+        command.arguments(subparser)
 
 
 def _bench_arguments(parser: argparse.ArgumentParser) -> None:
@@ -203,6 +205,12 @@ def _data(arguments: argparse.Namespace, console: Console) -> None:
     ACTIONS[arguments.action](arguments, console)
 
 
+def _supernet_arguments(parser: argparse.ArgumentParser) -> None:
+    from surronas.cli_supernet import ACTIONS
+
+    _add_commands(parser, ACTIONS, "ACTION")
+
+
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(resumable=True)
     parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="(%(default)s)")
@@ -239,6 +247,7 @@ COMMANDS = (
         _list,
     ),
     Command("data", "List, describe, fetch and verify data files.", _data_arguments, _data),
+    Command("supernet", "Train supernets.", _supernet_arguments),
     Command("demo", "Fit, predict and compare on embedded data; leaves a page.", _demo_arguments, _demo),
 )
 

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
+from operator import ge, gt, le, lt
+from typing import Any
+
+from surronas.exceptions import InvalidInputError
 
 __all__ = ["Recipe"]
+
+_RANGES = {
+    "warmup_epochs": "[0, inf)",
+    "epochs": "[1, inf)",
+    "n_random": "[0, inf)",
+    "largest_every": "[1, inf)",
+    "batch_size": "[2, inf)",
+    "learning_rate": "(0, inf)",
+    "momentum": "(0, 1)",
+    "weight_decay": "[0, inf)",
+    "label_smoothing": "[0, 1)",
+    "clip": "(0, inf]",
+    "ema": "[0, 1)",
+    "seed": "[0, 9223372036854775808)",
+}
 
 
 @dataclass(frozen=True)
@@ -39,8 +59,21 @@ class Recipe:
     flip : bool
         Mirror images left to right; not for digits.
     bfloat16 : bool
-        Compute in bfloat16; the weights stay float32.
+        Compute in bfloat16; the weights stay float32. Several times as fast as float32 where the CPU has instructions
+        for it, slower where it has none.
     seed : int
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the setting that cannot be.
+
+    Examples
+    --------
+    >>> Recipe(epochs=2)
+    Traceback (most recent call last):
+    ...
+    surronas.exceptions.InvalidInputError: The 'warmup_epochs' of a Recipe must be at most its epochs, 2. Got 3.
     """
 
     warmup_epochs: int = 3
@@ -57,3 +90,29 @@ class Recipe:
     flip: bool = True
     bfloat16: bool = True
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            object.__setattr__(self, field.name, _checked(field.name, str(field.type), value))
+        if self.warmup_epochs > self.epochs:
+            raise InvalidInputError(
+                f"The 'warmup_epochs' of a Recipe must be at most its epochs, {self.epochs}. Got {self.warmup_epochs}."
+            )
+
+
+def _checked(name: str, kind: str, value: Any) -> bool | int | float:
+    """The value, as Python's own type, which JSON can hold."""
+    if kind == "bool":
+        if not isinstance(value, bool):
+            raise InvalidInputError(f"The '{name}' of a Recipe must be True or False. Got {value!r}.")
+        return value
+    text = _RANGES[name]
+    low, high = map(float, text[1:-1].split(", "))
+    above = ge if text[0] == "[" else gt
+    below = le if text[-1] == "]" else lt
+    number = isinstance(value, Integral if kind == "int" else Real) and not isinstance(value, bool)
+    if not (number and above(value, low) and below(value, high)):
+        noun = "an int" if kind == "int" else "a number"
+        raise InvalidInputError(f"The '{name}' of a Recipe must be {noun} in {text}. Got {value!r}.")
+    return int(value) if kind == "int" else float(value)

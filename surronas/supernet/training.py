@@ -154,9 +154,8 @@ class Trainer:
         self._update_average()
         self.step += 1
         self.losses.append(tuple(float(loss) for loss in losses))
-        seconds = torch.tensor([time.process_time() - began], dtype=torch.float64)
-        sum_over_processes(seconds)
-        self.seconds += float(seconds)
+        seconds = torch.tensor(time.process_time() - began, dtype=torch.float64)
+        self.seconds += float(sum_over_processes(seconds))
         return self.losses[-1]
 
     def result(self) -> SuperNet:
@@ -190,7 +189,7 @@ class Trainer:
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         sum_over_processes(flat)
         flat /= self.world
-        for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        for gradient, mean in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
             gradient.copy_(mean.view_as(gradient))
 
     @torch.no_grad()
