@@ -9,7 +9,7 @@ from typing import Any
 
 from surronas.exceptions import InvalidInputError
 
-__all__ = ["Recipe"]
+__all__ = ["ADAPTATION", "Recipe"]
 
 _RANGES = {
     "warmup_epochs": "[0, inf)",
@@ -116,3 +116,9 @@ def _checked(name: str, kind: str, value: Any) -> bool | int | float:
         noun = "an int" if kind == "int" else "a number"
         raise InvalidInputError(f"The '{name}' of a Recipe must be {noun} in {text}. Got {value!r}.")
     return int(value) if kind == "int" else float(value)
+
+
+ADAPTATION = Recipe(
+    warmup_epochs=0, epochs=10, n_random=1, largest_every=1, batch_size=64, learning_rate=0.02, ema=0.99, flip=False
+)
+"""Fine-tuning a trained supernet on some thousand images; ``dataclasses.replace(ADAPTATION, epochs=20)`` changes it."""

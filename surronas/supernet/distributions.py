@@ -1,0 +1,130 @@
+"""Which subnets learn while a supernet is fine-tuned: distributions, and what a step makes of them.
+
+A distribution is any function of a ``numpy.random.Generator`` that gives one genotype. Ready-made ones are ``uniform``,
+``gene_counts`` and ``members``; a step of ``OneAStep`` or ``Taught`` draws from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from surronas.exceptions import InvalidInputError
+from surronas.spaces.base import IntArray, SearchSpace
+
+__all__ = ["Distribution", "OneAStep", "Taught", "gene_counts", "members", "uniform"]
+
+Distribution = Callable[[np.random.Generator], IntArray]
+
+
+def uniform(space: SearchSpace) -> Distribution:
+    """Every gene on its own, all choices alike."""
+    return lambda rng: space.sample(1, int(rng.integers(2**32)), unique=False)[0]
+
+
+def members(space: SearchSpace, archs: Any) -> Distribution:
+    """The given architectures themselves, each as likely as it is frequent.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    archs : n architectures
+    """
+    C = _some(space, archs)
+    return lambda rng: C[rng.integers(len(C))]
+
+
+def gene_counts(space: SearchSpace, archs: Any) -> Distribution:
+    """Every gene on its own, each choice as likely as it is frequent among the architectures (NAT's, Lu et al., 2021).
+
+    An architecture counts for a gene only where the gene is active in it, since what stands for an inactive gene is no
+    choice. A gene that is active in none of them is drawn uniformly.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    archs : n architectures
+
+    Raises
+    ------
+    InvalidInputError
+        When genes drawn one by one can make what is no architecture of the space.
+
+    Examples
+    --------
+    >>> space = SearchSpace.from_array([[2, 1]])
+    >>> draw = gene_counts(space, [[0, 1], [2, 1], [2, 1]])
+    >>> rng = np.random.default_rng(0)
+    >>> np.mean([draw(rng) for _ in range(3000)], axis=0).round(1)
+    array([1.3, 1. ])
+    """
+    if type(space).is_valid is not SearchSpace.is_valid:
+        raise InvalidInputError(
+            f"The space {space.name!r} has a rule that ties genes together, so they cannot be drawn one by one. "
+            "Use members(space, archs)."
+        )
+    C = _some(space, archs)
+    active = space.active(C)
+    shares = []
+    for gene, n_choices in enumerate(space.n_choices):
+        counts = np.bincount(C[active[:, gene], gene], minlength=n_choices)
+        shares.append(counts / counts.sum() if counts.any() else np.full(n_choices, 1 / n_choices))
+
+    def draw(rng: np.random.Generator) -> IntArray:
+        return space.canonical([[rng.choice(len(share), p=share) for share in shares]])[0]
+
+    return draw
+
+
+def _some(space: SearchSpace, archs: Any) -> IntArray:
+    C = space.canonical(space.parse(archs))
+    if not len(C):
+        raise InvalidInputError("The 'archs' of a distribution must be at least one architecture. Got none.")
+    return C
+
+
+@dataclass(frozen=True)
+class OneAStep:
+    """One subnet a step, which learns the labels, as NAT adapts its supernet.
+
+    Parameters
+    ----------
+    draw : Distribution
+    seed : int
+    """
+
+    draw: Distribution
+    seed: int = 0
+
+    def __call__(self, step: int) -> list[tuple[Any, bool]]:
+        return [(self.draw(np.random.default_rng((self.seed, step))), True)]
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A teacher, which learns the labels, and some subnets a step, which learn its outputs.
+
+    Parameters
+    ----------
+    teacher : (n_genes,) int
+        The largest architecture, as a rule.
+    draw : Distribution
+    n : int, default=2
+        Subnets a step.
+    teacher_every : int, default=1
+        The teacher learns in every so many steps, and only teaches in the others.
+    seed : int
+    """
+
+    teacher: Any
+    draw: Distribution
+    n: int = 2
+    teacher_every: int = 1
+    seed: int = 0
+
+    def __call__(self, step: int) -> list[tuple[Any, bool]]:
+        rng = np.random.default_rng((self.seed, step))
+        return [(self.teacher, step % self.teacher_every == 0), *((self.draw(rng), True) for _ in range(self.n))]
