@@ -50,12 +50,9 @@ def measure(supernet: SuperNet, images: ImageData, n_random: int, n_calibration:
         "smallest": rounded(frame.iloc[1]),
         "random": random if n_random else {},
         "n_random": n_random,
-        "n_calibration": n_calibration,
-        "n_validation": len(images.indices["validation"]),
-        "n_test": len(images.indices["test"]),
+        "protocol": evaluator.info | {"torch": str(torch.__version__)},
         "command": shlex.join(["python", *sys.argv]),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "torch": str(torch.__version__),
     }
 
 
