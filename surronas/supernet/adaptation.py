@@ -1,10 +1,15 @@
-"""A trained supernet for other images: a new head, and fine-tuning of all subnets."""
+"""A trained supernet for other images: a new head, and fine-tuning of all subnets.
+
+``adapt`` is both. A search that fine-tunes again and again, to what its archive has become, under one learning-rate
+schedule, keeps a ``Trainer`` of ``new_head(supernet, images)`` instead and runs its steps in portions.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -157,8 +162,9 @@ def _features(supernet: SuperNet, pixels: Tensor, x: Any, batch_size: int = 256)
     """(n, features) of a subnet in training mode, whose batch norms need no calibration."""
     network = supernet.extract(x).train()
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(pixels)))  # a batch of one class has other means
+    n_batches = ceil(len(pixels) / batch_size)
     dtype = torch.bfloat16 if has_bfloat16() else torch.float32
-    features = [network.embed(supernet.inputs(pixels[rows], x, dtype)) for rows in order.split(batch_size)]
+    features = [network.embed(supernet.inputs(pixels[rows], x, dtype)) for rows in order.tensor_split(n_batches)]
     return torch.cat(features)[order.argsort()]
 
 

@@ -34,7 +34,7 @@ def members(space: SearchSpace, archs: Any) -> Distribution:
     archs : n architectures
     """
     C = _some(space, archs)
-    return lambda rng: C[rng.integers(len(C))]
+    return lambda rng: np.asarray(C[rng.integers(len(C))])
 
 
 def gene_counts(space: SearchSpace, archs: Any) -> Distribution:
@@ -74,7 +74,7 @@ def gene_counts(space: SearchSpace, archs: Any) -> Distribution:
         shares.append(counts / counts.sum() if counts.any() else np.full(n_choices, 1 / n_choices))
 
     def draw(rng: np.random.Generator) -> IntArray:
-        return space.canonical([[rng.choice(len(share), p=share) for share in shares]])[0]
+        return np.asarray(space.canonical([[rng.choice(len(share), p=share) for share in shares]])[0])
 
     return draw
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from surronas.cli import main
 from surronas.datasets.images import load_images
 from surronas.exceptions import InvalidInputError
 from surronas.spaces.mbconv import MBConv, Stage
@@ -17,6 +18,7 @@ from surronas.supernet.distributions import OneAStep, gene_counts
 from surronas.supernet.heads import fit_head
 from surronas.supernet.network import SuperNet
 from surronas.supernet.recipe import ADAPTATION
+from surronas.supernet.weights import load_supernet, read_card, save_supernet
 
 SPACE = MBConv(
     stages=[Stage(True, 16, 2, (1,), (3,), (2,)), Stage(False, 24, 2, (1, 2), (3, 5), (2, 3))],
@@ -149,3 +151,20 @@ def test_damaged_weights_are_said(source, digits):
         damaged.network.features.conv.weight[3] = torch.nan
     with pytest.raises(InvalidInputError, match="features.*finite. Row 0 is not"):
         adapt(damaged, digits)
+
+
+def test_the_command_writes_a_supernet_of_the_images_classes(source, tmp_path, capsys):
+    save_supernet(tmp_path / "source.safetensors", source)
+    command = ["supernet", "adapt", "--images", "digits", "--weights", f"{tmp_path / 'source.safetensors'}"]
+    command += ["--n-train", "128", "--epochs", "1", "--float32", "--out", f"{tmp_path / 'out'}"]
+    assert main(command) == 0
+    written = tmp_path / "out" / "supernet.safetensors"
+    assert str(written) in capsys.readouterr().out.replace("\n", "")
+    assert load_supernet(written).num_classes == 10
+    assert read_card(written)["images"]["sizes"]["train"] == 128
+
+
+def test_the_command_says_which_weights_it_knows(tmp_path, capsys):
+    out = f"{tmp_path / 'out'}"
+    assert main(["supernet", "adapt", "--images", "digits", "--weights", "mbconv-cifra10", "--out", out]) == 2
+    assert "mbconv-cifra10" in capsys.readouterr().err
