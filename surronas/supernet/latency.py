@@ -1,0 +1,201 @@
+"""How long networks take on this machine, so measured that its drift does not favour any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, repeat
+from math import ceil
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from surronas.exceptions import InvalidInputError
+from surronas.supernet.folding import deployed
+
+__all__ = ["Reference", "Shape", "bar", "latency_columns", "measure_latency"]
+
+Shape = tuple[int, int, int]
+Job = tuple[nn.Module, Tensor]
+
+BLOCK = 16  # networks measured in turn: oneDNN keeps 1,024 compiled kernels, about 40 a network
+_PER_ROUND = 3  # samples of the reference: its noise would be that of a whole block
+
+
+@dataclass
+class Reference:
+    """A network that is measured again in every block, and what it took in the first of them.
+
+    Times of a block in which it takes longer, or less, are divided by that ratio. Given to several calls of
+    ``measure_latency``, it makes their times comparable.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    image_shape : (channels, height, width)
+    seconds : dict of int to float
+        Batch size -> seconds; what is missing is entered at the first measurement.
+    """
+
+    network: nn.Module
+    image_shape: Shape
+    seconds: dict[int, float] = field(default_factory=dict)
+
+
+def measure_latency(
+    networks: Iterable[nn.Module],
+    batch_sizes: Sequence[int] = (1, 64),
+    *,
+    image_shapes: Iterable[Shape] | None = None,
+    n_rounds: int = 9,
+    min_seconds: float = 0.01,
+    n_threads: int = 1,
+    random_state: int = 0,
+    reference: Reference | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Milliseconds that networks take for a batch on this CPU.
+
+    Measured is torch's eager forward pass, in float32, of the network in evaluation mode with its batch norms folded
+    into the convolutions, weights and images channels last, in ``inference_mode``: from normalised images in memory to
+    logits. Nothing else should run meanwhile.
+
+    Networks are measured in blocks of 16. All of a block are warmed up; then come ``n_rounds`` rounds, in each of which
+    every network is sampled once at every batch size, in a new random order, so that slow drift meets all alike. A
+    sample is an untimed call, for the caches, and as many timed ones as take ``min_seconds``. The latency is the median
+    of the samples. Drift between blocks is corrected by the reference network, sampled three times in each round.
+
+    Parameters
+    ----------
+    networks : iterable of torch.nn.Module
+        They are copied; no more than a block is held at a time, so a generator may give thousands.
+    batch_sizes : sequence of int, default=(1, 64)
+    image_shapes : iterable of (channels, height, width), optional
+        One a network; by default three channels and its ``resolution``.
+    n_rounds : int, default=9
+    min_seconds : float, default=0.01
+        What a sample takes at least.
+    n_threads : int, default=1
+        Of torch; the number it had is restored.
+    random_state : int, default=0
+        Of orders and pixels.
+    reference : Reference, optional
+        The first network by default.
+    progress : bool, default=False
+
+    Returns
+    -------
+    DataFrame, one row a network
+        ``latency_ms`` and ``latency_spread_ms`` for batch size 1, ``latency_64_ms`` and ``latency_64_spread_ms`` for 64
+        and so on: the median over the rounds, and their interquartile range.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    for name, value in (("n_rounds", n_rounds), ("n_threads", n_threads), *(("batch_sizes", b) for b in batch_sizes)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise InvalidInputError(f"The '{name}' parameter of measure_latency takes positive ints. Got {value!r}.")
+    if not batch_sizes or len(set(batch_sizes)) < len(batch_sizes):
+        raise InvalidInputError(
+            "The 'batch_sizes' parameter of measure_latency must name different ones, at least one. "
+            f"Got {tuple(batch_sizes)!r}."
+        )
+    n_before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        shaped = _with_shapes(networks, image_shapes)
+        rng = np.random.default_rng(random_state)
+        blocks = []
+        total = next((len(given) for given in (networks, image_shapes) if isinstance(given, Sequence)), None)
+        with bar(progress) as shown, torch.inference_mode():
+            task = shown.add_task("latency", total=total)
+            while block := list(islice(shaped, BLOCK)):
+                reference = reference or Reference(*block[0])
+                blocks.append(_measure_block(block, batch_sizes, n_rounds, min_seconds, rng, reference))
+                shown.advance(task, len(block))
+    finally:
+        torch.set_num_threads(n_before)
+    samples = 1000 * np.concatenate(blocks) if blocks else np.empty((0, len(batch_sizes), n_rounds))
+    low, middle, high = np.percentile(samples, (25, 50, 75), axis=2)
+    columns: dict[str, NDArray[np.float64]] = {}
+    for j, size in enumerate(batch_sizes):
+        latency, spread = latency_columns(size)
+        columns |= {latency: middle[:, j], spread: (high - low)[:, j]}
+    return pd.DataFrame(columns)
+
+
+def latency_columns(batch_size: int) -> tuple[str, str]:
+    """Names of the latency's column and of its spread's.
+
+    Examples
+    --------
+    >>> latency_columns(1), latency_columns(64)
+    (('latency_ms', 'latency_spread_ms'), ('latency_64_ms', 'latency_64_spread_ms'))
+    """
+    stem = "latency" if batch_size == 1 else f"latency_{batch_size}"
+    return f"{stem}_ms", f"{stem}_spread_ms"
+
+
+def _with_shapes(networks: Iterable[nn.Module], shapes: Iterable[Shape] | None) -> Iterator[tuple[nn.Module, Shape]]:
+    each: Iterable[Shape | None] = repeat(None) if shapes is None else shapes
+    for row, (network, shape) in enumerate(zip(networks, each, strict=shapes is not None)):
+        side: Any = getattr(network, "resolution", None)
+        if shape is None and side is None:
+            raise InvalidInputError(
+                f"The 'image_shapes' parameter of measure_latency is needed: network {row} has no 'resolution'."
+            )
+        yield network, shape or (3, side, side)
+
+
+def _measure_block(
+    block: list[tuple[nn.Module, Shape]],
+    batch_sizes: Sequence[int],
+    n_rounds: int,
+    min_seconds: float,
+    rng: np.random.Generator,
+    reference: Reference,
+) -> NDArray[np.float64]:
+    """(networks, batch sizes, rounds) seconds a call, drift since the reference's first block taken out."""
+    jobs: list[Job] = []
+    for network, shape in (*block, (reference.network, reference.image_shape)):
+        copy = deployed(network)
+        for size in batch_sizes:
+            pixels = torch.from_numpy(rng.standard_normal((size, *shape), dtype=np.float32))
+            jobs.append((copy, pixels.contiguous(memory_format=torch.channels_last)))
+    n_calls = [max(1, ceil(min_seconds / _sample(job, 1))) for job in jobs]
+    of_reference = range(len(jobs) - len(batch_sizes), len(jobs))
+    sampled = np.r_[: len(jobs), np.repeat(of_reference, _PER_ROUND - 1)]
+    times: list[list[float]] = [[] for _ in jobs]
+    for _ in range(n_rounds):
+        for j in rng.permutation(sampled):
+            times[j].append(_sample(jobs[j], n_calls[j]))
+    *own, _ = np.array([times[j][:n_rounds] for j in range(len(jobs))]).reshape(-1, len(batch_sizes), n_rounds)
+    now = [float(np.median(times[j])) for j in of_reference]
+    drift = [seconds / reference.seconds.setdefault(b, seconds) for b, seconds in zip(batch_sizes, now, strict=True)]
+    corrected: NDArray[np.float64] = np.stack(own) / np.array(drift)[:, None]
+    return corrected
+
+
+def _sample(job: Job, n_calls: int) -> float:
+    """Seconds a call, after one that warms up."""
+    network, images = job
+    network(images)
+    began = perf_counter()
+    for _ in range(n_calls):
+        network(images)
+    return (perf_counter() - began) / n_calls
+
+
+def bar(show: bool) -> Progress:
+    """Done, total, time so far, time to go."""
+    text = TextColumn("[progress.description]{task.description}")
+    return Progress(
+        text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), disable=not show
+    )
