@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from surronas.exceptions import InvalidFileError, InvalidInputError
+from surronas.exceptions import InvalidFileError, InvalidInputError, UnknownNameError
 from surronas.registry import Registry
 from surronas.spaces.base import Gene, SearchSpace
 from surronas.spaces.graph import ArchGraph
@@ -41,10 +41,20 @@ def resolve_space(space: SearchSpace | str | None, archs: Any = None) -> SearchS
 
 
 def space_from_spec(spec: dict[str, Any]) -> SearchSpace:
-    """The inverse of ``SearchSpace.to_spec``."""
+    """The inverse of ``SearchSpace.to_spec``.
+
+    Raises
+    ------
+    UnknownNameError
+        When no space of that name is registered.
+    InvalidFileError
+        When it is no description, or describes no space that there can be.
+    """
     try:
         if "name" in spec:
             return _spaces.get(spec["name"])(**spec.get("parameters", {}))
         return SearchSpace([Gene(**gene) for gene in spec["genes"]])
-    except (KeyError, TypeError, AttributeError) as error:
+    except UnknownNameError:
+        raise
+    except (InvalidInputError, KeyError, TypeError, AttributeError) as error:
         raise InvalidFileError(f"Not the description of a search space: {error!r}.") from error

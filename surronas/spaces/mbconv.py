@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,48 +15,12 @@ from surronas.exceptions import InvalidInputError
 from surronas.spaces import register_space
 from surronas.spaces.base import Gene, IntArray, SearchSpace
 from surronas.spaces.graph import ArchGraph
+from surronas.spaces.mbconv_stage import Stage, ascending, positive
 
 if TYPE_CHECKING:
     from surronas.spaces.mbconv_network import MBConvNetwork
 
 __all__ = ["MBConv", "Shapes", "Stage"]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A run of blocks on feature maps of one size.
-
-    Parameters
-    ----------
-    fused : bool
-        Blocks of a dense k x k convolution and a 1x1 projection (Tan and Le, 2021, arXiv:2104.00298); else inverted
-        bottlenecks, with a depthwise convolution (Sandler et al., 2018, arXiv:1801.04381).
-    channels : int
-        What the blocks give at width 1.
-    stride : int
-        Of the first block.
-    depths, kernels, expands : tuple of int, ascending
-        What the genes choose from: how many blocks; sides of the kernels; ratio of a block's inner channels to those
-        that it reads.
-    """
-
-    fused: bool
-    channels: int
-    stride: int
-    depths: tuple[int, ...] = (1, 2, 3)
-    kernels: tuple[int, ...] = (3, 5)
-    expands: tuple[int, ...] = (2, 3, 4)
-
-    def __post_init__(self) -> None:
-        for name in ("depths", "kernels", "expands"):
-            choices = tuple(getattr(self, name))
-            if not choices or list(choices) != sorted(set(choices)) or choices[0] < 1:
-                raise InvalidInputError(
-                    f"The '{name}' of a Stage must be positive ints in ascending order. Got {choices!r}."
-                )
-            object.__setattr__(self, name, choices)
-        if any(kernel % 2 == 0 for kernel in self.kernels):
-            raise InvalidInputError(f"The 'kernels' of a Stage must be odd. Got {self.kernels!r}.")
 
 
 STAGES = (
@@ -95,15 +60,23 @@ class MBConv(SearchSpace):
     features, pooling, a linear classifier. The first block of a stage changes the channels, the others have a
     shortcut. Early blocks are dense because that is what CPUs compute fastest.
 
+    What has one choice only is no gene.
+
     Parameters
     ----------
     stages : sequence of Stage
+        Or of mappings of a Stage's parameters, as ``to_spec`` has them.
     resolutions : sequence of int, ascending
         Sides of the square images, in pixels.
     widths : sequence of float, ascending
         Multipliers of all channels, which are rounded to multiples of 8.
     stem, features : int
         Channels of the stem and of the features, at width 1.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the parameter.
 
     Examples
     --------
@@ -118,28 +91,35 @@ class MBConv(SearchSpace):
 
     def __init__(
         self,
-        stages: Sequence[Stage] = STAGES,
+        stages: Sequence[Stage | Mapping[str, Any]] = STAGES,
         resolutions: Sequence[int] = (16, 20, 24, 28, 32),
         widths: Sequence[float] = (0.8, 0.9, 1.0),
         stem: int = 24,
         features: int = 512,
     ) -> None:
+        if not stages or not all(isinstance(stage, (Stage, Mapping)) for stage in stages):
+            raise InvalidInputError(
+                f"The 'stages' parameter of MBConv must be one or more Stages. Got {stages!r} instead."
+            )
         self.stages = tuple(stage if isinstance(stage, Stage) else Stage(**stage) for stage in stages)
-        self.resolutions, self.widths = tuple(resolutions), tuple(widths)
-        self.stem, self.features = stem, features
-        super().__init__(self._genes())
+        self.resolutions = ascending(resolutions, "resolutions", "MBConv")
+        self.widths = ascending(widths, "widths", "MBConv", Real)
+        self.stem, self.features = positive(stem, "stem", "MBConv"), positive(features, "features", "MBConv")
+        self._check_resolution(self.resolutions[0])
+        self._every = self._decisions()
+        super().__init__([gene for gene in self._every if len(gene.choices) > 1])
 
-    def _genes(self) -> list[Gene]:
-        """A decision with one choice is none, and has no gene."""
-        genes = [Gene("resolution", self.resolutions, ordered=True), Gene("width", self.widths, ordered=True)]
+    def _decisions(self) -> list[Gene]:
+        """The genes, and what has one choice only."""
+        decisions = [Gene("resolution", self.resolutions, ordered=True), Gene("width", self.widths, ordered=True)]
         for number, stage in enumerate(self.stages, start=1):
             depth = f"stage{number}_depth"
-            genes.append(Gene(depth, stage.depths, ordered=True))
+            decisions.append(Gene(depth, stage.depths, ordered=True))
             for block in range(1, stage.depths[-1] + 1):
                 deep = {depth: tuple(d for d in stage.depths if d >= block)} if block > stage.depths[0] else {}
-                genes.append(Gene(f"stage{number}_block{block}_kernel", stage.kernels, deep, ordered=True))
-                genes.append(Gene(f"stage{number}_block{block}_expand", stage.expands, deep, ordered=True))
-        return [gene for gene in genes if len(gene.choices) > 1]
+                decisions.append(Gene(f"stage{number}_block{block}_kernel", stage.kernels, deep, ordered=True))
+                decisions.append(Gene(f"stage{number}_block{block}_expand", stage.expands, deep, ordered=True))
+        return decisions
 
     def to_spec(self) -> dict[str, Any]:
         """The name and the parameters."""
@@ -161,100 +141,135 @@ class MBConv(SearchSpace):
         """Name of each block, as its network has it -> the sides of kernel that it can have."""
         return {f"stage{stage}_block{block}": self.stages[stage - 1].kernels for stage, block in self.blocks}
 
-    def shapes(self, X: Any) -> Shapes:
-        """Shapes of the parts of n networks; column j belongs to ``blocks[j]``."""
+    def shapes(self, X: Any, resolution: int | None = None) -> Shapes:
+        """Shapes of the parts of n networks; column j belongs to ``blocks[j]``.
+
+        Parameters
+        ----------
+        X : (n, n_genes) int array
+        resolution : int, optional
+            Side of the images, where it is not the genotype's own.
+        """
         C = self.canonical(self.parse(X))
-        place = {name: column for column, name in enumerate(self.gene_names)}
+        chosen = self._chosen(C)
+        if resolution is not None:
+            chosen["resolution"] = np.full((len(C), 1), self._check_resolution(resolution))
+        side, width = chosen["resolution"], chosen["width"]
+        c_in = stem = _divisible(self.stem * width)
+        columns = []
+        for number, block in self.blocks:
+            stage = self.stages[number - 1]
+            stride = stage.stride if block == 1 else 1
+            c_out, side_out = _divisible(stage.channels * width), -(-side // stride)
+            column = {
+                "kept": chosen[f"stage{number}_depth"] >= block,
+                "fused": stage.fused,
+                "stride": stride,
+                "kernel": chosen[f"stage{number}_block{block}_kernel"],
+                "c_in": c_in,
+                "middle": c_in * chosen[f"stage{number}_block{block}_expand"],
+                "c_out": c_out,
+                "side_in": side,
+                "side_out": side_out,
+            }
+            columns.append(column)
+            c_in, side = c_out, side_out
+        by_block = {
+            name: np.hstack([np.broadcast_to(column[name], (len(C), 1)) for column in columns]) for name in columns[0]
+        }
+        features = _divisible(self.features * width)
+        return Shapes(**by_block, resolution=chosen["resolution"], stem=stem, features=features)
 
-        def chosen(name: str, choices: Sequence[Any]) -> NDArray[Any]:
-            codes = C[:, place[name]] if name in place else np.zeros(len(C), dtype=np.int64)
-            return np.array(choices)[codes][:, None]
+    def _chosen(self, C: IntArray) -> dict[str, NDArray[Any]]:
+        """Name of each decision -> (n, 1) what n networks have."""
+        columns = {gene.name: C[:, [j]] for j, gene in enumerate(self.genes)}
+        only = np.zeros((len(C), 1), dtype=np.int64)
+        return {gene.name: np.array(gene.choices)[columns.get(gene.name, only)] for gene in self._every}
 
-        def by_block(values: Sequence[Any]) -> NDArray[Any]:
-            return np.hstack([np.broadcast_to(value, (len(C), 1)) for value in values])
-
-        stages = [self.stages[stage - 1] for stage, _ in self.blocks]
-        width, resolution = chosen("width", self.widths), chosen("resolution", self.resolutions)
-        first = [block == 1 for _, block in self.blocks]
-        stem = _divisible(self.stem * width)
-        side = resolution
-        c_out = by_block([_divisible(stage.channels * width) for stage in stages])
-        c_before = np.hstack([stem, c_out[:, :-1]])
-        sides_out, sides_in = [], []
-        for stage, is_first in zip(stages, first, strict=True):
-            sides_in.append(side)
-            side = -(-side // stage.stride) if is_first else side
-            sides_out.append(side)
-        numbered = list(zip(self.blocks, stages, strict=True))
-        expand = by_block([chosen(f"stage{s}_block{b}_expand", stage.expands) for (s, b), stage in numbered])
-        return Shapes(
-            kept=by_block([chosen(f"stage{s}_depth", stage.depths) >= b for (s, b), stage in numbered]),
-            fused=by_block([stage.fused for stage in stages]),
-            stride=by_block([stage.stride if is_first else 1 for stage, is_first in zip(stages, first, strict=True)]),
-            kernel=by_block([chosen(f"stage{s}_block{b}_kernel", stage.kernels) for (s, b), stage in numbered]),
-            c_in=c_before,
-            middle=c_before * expand,
-            c_out=c_out,
-            side_in=np.hstack(sides_in),
-            side_out=np.hstack(sides_out),
-            resolution=resolution,
-            stem=stem,
-            features=_divisible(self.features * width),
-        )
+    def _check_resolution(self, resolution: int) -> int:
+        """Refuse images of which a stage would halve a single pixel; oneDNN's bfloat16 gradients are wrong there."""
+        side = resolution = positive(resolution, "resolution", "MBConv")
+        for number, stage in enumerate(self.stages, start=1):
+            if side < stage.stride:
+                raise InvalidInputError(
+                    f"The resolution of MBConv must leave stage {number} more than one pixel to halve. "
+                    f"Got {resolution}."
+                )
+            side = -(-side // stage.stride)
+        return resolution
 
     def graph_of(self, C: IntArray) -> ArchGraph:
-        """The chain of the blocks, each labelled with its kind, expansion and kernel."""
+        """The chain of resolution and width, where these are genes, and the blocks, by kind, expansion and kernel."""
         at = self.shapes(C)
-        kinds = sorted({(s.fused, e, k) for s in self.stages for e in s.expands for k in s.kernels})
-        names = [f"{'fused' if fused else 'mb'}{e}_k{k}" for fused, e, k in kinds]
-        ops = np.zeros(at.kept.shape, dtype=np.int64)
-        for label, (fused, e, k) in enumerate(kinds):
-            ops[(at.fused == fused) & (at.middle == e * at.c_in) & (at.kernel == k)] = label
-        return ArchGraph.chain(ops, at.kept, names)
+        names: list[str] = []
+        columns = []
+        for j, gene in enumerate(self.genes):
+            if gene.name in ("resolution", "width"):
+                columns.append(len(names) + C[:, j])
+                names += [f"{gene.name}={choice}" for choice in gene.choices]
+        blocks = np.zeros(at.kept.shape, dtype=np.int64)
+        for fused, e, k in sorted({(s.fused, e, k) for s in self.stages for e in s.expands for k in s.kernels}):
+            blocks[(at.fused == fused) & (at.middle == e * at.c_in) & (at.kernel == k)] = len(names)
+            names.append(f"{'fused' if fused else 'mb'}{e}_k{k}")
+        ops = np.column_stack([*columns, blocks])
+        present = np.column_stack([*(np.ones(len(C), dtype=bool) for _ in columns), at.kept])
+        return ArchGraph.chain(ops, present, names)
 
-    def cost(self, X: Any, num_classes: int = 10, in_channels: int = 3) -> pd.DataFrame:  # type: ignore[override]
-        """Parameters, and multiply-adds of convolutions and classifier at the genotype's own resolution.
+    def cost(  # type: ignore[override]
+        self, X: Any, num_classes: int = 10, in_channels: int = 3, resolution: int | None = None
+    ) -> pd.DataFrame:
+        """Parameters, and multiply-adds of convolutions and classifier.
 
         Parameters
         ----------
         X : (n, n_genes) int array
         num_classes, in_channels : int
+        resolution : int, optional
+            Side of the images, where it is not the genotype's own.
 
         Returns
         -------
         DataFrame with the int64 columns params and madds
         """
-        at = self.shapes(X)
-        m, area_in, area_out = at.middle, at.side_in**2, at.side_out**2
-        dense = m * at.c_in * at.kernel**2
-        depthwise, expansion = m * at.kernel**2, m * at.c_in
-        params = np.where(at.fused, dense, expansion + 2 * m + depthwise)
-        params += 2 * m + m * at.c_out + 2 * at.c_out
-        madds = np.where(at.fused, dense * area_out, expansion * area_in + depthwise * area_out)
-        madds += m * at.c_out * area_out
-        stem, area = 9 * in_channels * at.stem, at.resolution**2
-        to_features = at.c_out[:, -1:] * at.features
+        at = self.shapes(X, resolution)
+        area_in, area_out = at.side_in**2, at.side_out**2
+        # the weights of a block's convolutions: in a fused one (k x k, 1x1), else (1x1, depthwise, 1x1)
+        first = at.middle * at.c_in * np.where(at.fused, at.kernel**2, 1)
+        depthwise = np.where(at.fused, 0, at.middle * at.kernel**2)
+        project = at.middle * at.c_out
+        norms = 2 * (at.middle * np.where(at.fused, 1, 2) + at.c_out)
+        params = (at.kept * (first + depthwise + project + norms)).sum(axis=1)
+        madds = first * np.where(at.fused, area_out, area_in) + (depthwise + project) * area_out
+        madds = (at.kept * madds).sum(axis=1)
+        num_classes = positive(num_classes, "num_classes", "cost")
+        stem = 9 * positive(in_channels, "in_channels", "cost") * at.stem
+        features = at.c_out[:, -1:] * at.features
         head = at.features * num_classes
-        return pd.DataFrame(
-            {
-                "params": (params * at.kept).sum(axis=1)
-                + (stem + 2 * at.stem + to_features + 2 * at.features + head + num_classes)[:, 0],
-                "madds": (madds * at.kept).sum(axis=1)
-                + (stem * area + to_features * at.side_out[:, -1:] ** 2 + head)[:, 0],
-            }
-        )
+        params += (stem + 2 * at.stem + features + 2 * at.features + head + num_classes)[:, 0]
+        madds += (stem * at.resolution**2 + features * area_out[:, -1:] + head)[:, 0]
+        return pd.DataFrame({"params": params, "madds": madds})
 
-    def build(self, x: Any, num_classes: int = 10, in_channels: int = 3) -> MBConvNetwork:  # type: ignore[override]
-        """The network of one genotype, freshly initialised; it takes images of the genotype's resolution.
+    def build(  # type: ignore[override]
+        self, x: Any, num_classes: int = 10, in_channels: int = 3, resolution: int | None = None
+    ) -> MBConvNetwork:
+        """The network of one genotype, freshly initialised.
+
+        Parameters
+        ----------
+        x : (n_genes,) int, or what else ``parse`` reads
+        num_classes, in_channels : int
+        resolution : int, optional
+            Side of the images, where it is not the genotype's own.
 
         Returns
         -------
         torch.nn.Module
-            (n, in_channels, r, r) float -> (n, num_classes) logits.
+            (n, in_channels, r, r) float -> (n, num_classes) logits, with r its ``resolution``.
         """
         from surronas.spaces.mbconv_network import MBConvNetwork
 
-        return MBConvNetwork(self, x, num_classes, in_channels)
+        num_classes = positive(num_classes, "num_classes", "build")
+        return MBConvNetwork(self, x, num_classes, positive(in_channels, "in_channels", "build"), resolution)
 
 
 def _divisible(channels: NDArray[Any]) -> IntArray:

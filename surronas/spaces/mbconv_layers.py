@@ -11,15 +11,30 @@ from torch.nn import functional as F
 __all__ = ["Conv2d", "ConvNorm"]
 
 
-class Conv2d(nn.Conv2d):
+class _LazilyInitialised:
+    """On the meta device nothing is initialised; torch takes longer over that than over the rest of a network."""
+
+    weight: Any
+
+    def reset_parameters(self) -> None:
+        if not self.weight.is_meta:
+            super().reset_parameters()  # type: ignore[misc]
+
+
+class BatchNorm2d(_LazilyInitialised, nn.BatchNorm2d):
+    """Torch's batch norm, lazily initialised."""
+
+
+class Conv2d(_LazilyInitialised, nn.Conv2d):
     """A convolution whose weights are cast to the dtype of its input, so that float32 weights train in bfloat16."""
 
     def forward(self, x: Tensor) -> Tensor:
         weight = self.weight.to(x.dtype)
-        if self.groups == self.in_channels > 1 and x.dtype == torch.bfloat16 and torch.is_grad_enabled():
-            return _Depthwise.apply(x, weight, self.stride, self.padding)  # type: ignore[no-any-return]
+        depthwise = self.groups == self.in_channels == self.out_channels > 1 and self.bias is None
+        if depthwise and x.dtype == torch.bfloat16 and torch.is_grad_enabled():
+            return _Depthwise.apply(x, weight, self.stride, self.padding)  # type: ignore[no-any-return, no-untyped-call]
         bias = None if self.bias is None else self.bias.to(x.dtype)
-        return F.conv2d(x, weight, bias, self.stride, self.padding, groups=self.groups)
+        return F.conv2d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
 
 class ConvNorm(nn.Module):
@@ -36,7 +51,7 @@ class ConvNorm(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False)
-        self.norm = nn.BatchNorm2d(c_out)
+        self.norm = BatchNorm2d(c_out)
         self.activation = activation(inplace=True) if activation else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,11 +73,12 @@ class _Depthwise(torch.autograd.Function):
         return F.conv2d(x, weight, None, stride, padding, groups=x.shape[1])
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         x, weight = ctx.saved_tensors
         stride, padding = ctx.geometry
         (grad,) = grad_outputs
         channels, _, *kernel = weight.shape
+        of_input = of_weight = None
 
         def backward(grad: Tensor, x: Tensor, weight: Tensor, groups: int, of: str) -> Tensor:
             wanted = [of == "input", of == "weight", False]
@@ -71,12 +87,14 @@ class _Depthwise(torch.autograd.Function):
             )
             return gradients[wanted.index(True)]  # type: ignore[no-any-return]
 
-        if stride == (1, 1):
+        if ctx.needs_input_grad[0] and stride == (1, 1):
             of_input = backward(grad, x, weight, channels, "input")
-        else:
+        elif ctx.needs_input_grad[0]:
             of_input = backward(grad.float(), x.float(), weight.float(), channels, "input").to(x.dtype)
-        width = 16 if channels % 16 == 0 else 8 if channels % 8 == 0 else 1
-        groups = channels // width
-        dense = backward(grad, x, weight.new_empty(channels, width, *kernel), groups, "weight")
-        of_weight = dense.view(groups, width, width, *kernel).diagonal(dim1=1, dim2=2).permute(0, 3, 1, 2)
-        return of_input, of_weight.reshape(weight.shape), None, None
+        if ctx.needs_input_grad[1]:
+            width = 16 if channels % 16 == 0 else 8 if channels % 8 == 0 else 1
+            groups = channels // width
+            dense = backward(grad, x, weight.new_empty(channels, width, *kernel), groups, "weight")
+            diagonals = dense.view(groups, width, width, *kernel).diagonal(dim1=1, dim2=2)
+            of_weight = diagonals.permute(0, 3, 1, 2).reshape(weight.shape)
+        return of_input, of_weight, None, None

@@ -27,11 +27,20 @@ class MBConvNetwork(nn.Module):
     space : MBConv
     x : (n_genes,) int
     num_classes, in_channels : int
+    resolution : int, optional
+        Side of the images, where it is not the genotype's own.
+
+    Attributes
+    ----------
+    resolution : int
+        Side of the images it is for.
     """
 
-    def __init__(self, space: MBConv, x: Any, num_classes: int = 10, in_channels: int = 3) -> None:
+    def __init__(
+        self, space: MBConv, x: Any, num_classes: int = 10, in_channels: int = 3, resolution: int | None = None
+    ) -> None:
         super().__init__()
-        at = space.shapes([x])
+        at = space.shapes([x], resolution)
         self.resolution = int(at.resolution[0, 0])
         stem, features = int(at.stem[0, 0]), int(at.features[0, 0])
         self.stem = ConvNorm(in_channels, stem, 3, activation=nn.ReLU)
@@ -51,7 +60,7 @@ class MBConvNetwork(nn.Module):
         x = self.stem(images)
         for block in self.blocks.values():
             x = block(x)
-        return F.adaptive_avg_pool2d(self.features(x), 1).flatten(1).float()  # type: ignore[no-any-return]
+        return F.adaptive_avg_pool2d(self.features(x), 1).flatten(1).float()
 
 
 class Block(nn.Module):

@@ -11,6 +11,8 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from surronas.datasets.images import Normalization
+from surronas.exceptions import InvalidInputError
+from surronas.spaces.base import IntArray
 from surronas.spaces.mbconv import MBConv
 from surronas.spaces.mbconv_network import MBConvNetwork
 
@@ -39,6 +41,14 @@ class SuperNet(nn.Module):
     ----------
     network : MBConvNetwork
         The network of ``largest``, whose parameters are the shared ones.
+    kernels : ParameterDict
+        The matrices: ``stage3_block1_to5``, (25, 25), makes 5 x 5 kernels of the next larger ones.
+
+    Raises
+    ------
+    InvalidInputError
+        When the normalisation is of other channels; here and in every method, when ``x`` is no architecture of the
+        space or larger than ``largest``.
     """
 
     mean: Tensor
@@ -54,19 +64,23 @@ class SuperNet(nn.Module):
     ) -> None:
         super().__init__()
         self.space, self.num_classes, self.in_channels = space, num_classes, in_channels
-        self.largest = space.largest() if largest is None else largest
+        self.largest: IntArray = space.largest() if largest is None else space.parse([largest])[0]
         self.network = space.build(self.largest, num_classes, in_channels)
         self.kernels = nn.ParameterDict()
         for name, choices in space.kernels().items():
             for side in choices[:-1]:
                 self.kernels[f"{name}_to{side}"] = nn.Parameter(torch.eye(side * side))
         mean, std = normalization or (torch.zeros(in_channels), torch.ones(in_channels))
-        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32).clone())
-        self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32).clone())
-        self._skeletons = lru_cache(maxsize=64)(self._skeleton)
+        for name, values in (("mean", mean), ("std", std)):
+            if len(values) != in_channels:
+                raise InvalidInputError(
+                    f"The 'normalization' parameter of SuperNet must have a {name} for each of {in_channels} channels. "
+                    f"Got {len(values)}."
+                )
+            self.register_buffer(name, torch.as_tensor(values, dtype=torch.float32).clone())
 
     def forward(self, images: Tensor, x: Any) -> Tensor:
-        """Logits of the subnet ``x``.
+        """Logits of the subnet ``x``; in training mode too they leave the shared batch-norm statistics alone.
 
         Parameters
         ----------
@@ -78,8 +92,14 @@ class SuperNet(nn.Module):
         -------
         (n, num_classes) float32
         """
-        skeleton = self._skeletons(tuple(int(gene) for gene in x))
-        skeleton.train(self.training)
+        genes = tuple(self.space.parse([x])[0].tolist())
+        skeleton = _skeleton(self.space, self.num_classes, self.in_channels, genes).train(self.training)
+        shape = (self.in_channels, skeleton.resolution, skeleton.resolution)
+        if images.shape[1:] != shape or not images.is_floating_point():
+            raise InvalidInputError(
+                f"The 'images' must be float of shape (n, {', '.join(map(str, shape))}) for this architecture, as "
+                f"'inputs' of the supernet gives them. Got {_described(images)}."
+            )
         return functional_call(skeleton, self._parts(skeleton), (images,))  # type: ignore[no-any-return]
 
     def extract(self, x: Any) -> MBConvNetwork:
@@ -87,8 +107,11 @@ class SuperNet(nn.Module):
 
         It is in the mode (training or evaluation) that the supernet is in.
         """
-        network = self.space.build(x, self.num_classes, self.in_channels)
-        network.load_state_dict({name: part.detach().clone() for name, part in self._parts(network).items()})
+        with torch.device("meta"):
+            network = self.space.build(x, self.num_classes, self.in_channels)
+        parts = self._parts(network)
+        copies = {name: part.detach().clone(memory_format=torch.contiguous_format) for name, part in parts.items()}
+        network.load_state_dict(copies, assign=True)
         return network.train(self.training)
 
     def inputs(self, images: Tensor, x: Any, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -100,6 +123,11 @@ class SuperNet(nn.Module):
         x : (n_genes,) int
         dtype : torch.dtype
         """
+        if images.ndim != 4 or images.shape[1] != self.in_channels or images.dtype != torch.uint8:
+            raise InvalidInputError(
+                f"The 'images' parameter of inputs must be uint8 of shape (n, {self.in_channels}, h, w). "
+                f"Got {_described(images)}."
+            )
         side = int(self.space.shapes([x]).resolution[0, 0])
         if images.shape[2:] != (side, side):
             images = F.interpolate(images, size=(side, side), mode="bilinear", antialias=True)
@@ -107,21 +135,18 @@ class SuperNet(nn.Module):
         pixels = images.float() * scale[:, None, None] + shift[:, None, None]
         return pixels.to(dtype, memory_format=torch.channels_last)
 
-    def _skeleton(self, x: tuple[int, ...]) -> MBConvNetwork:
-        """The subnet's network without weights; training leaves batch-norm statistics alone, which belong to none."""
-        with torch.device("meta"):
-            skeleton = self.space.build(x, self.num_classes, self.in_channels)
-        for part in skeleton.modules():
-            if isinstance(part, nn.BatchNorm2d):
-                part.momentum = 0.0
-        return skeleton
-
     def _parts(self, network: MBConvNetwork) -> dict[str, Tensor]:
         """Views of the shared parameters and buffers, in the shapes that the network has."""
         shared = dict(self.network.named_parameters()) | dict(self.network.named_buffers())
         parts = {}
         for name, own in (*network.named_parameters(), *network.named_buffers()):
-            whole = shared[name]
+            whole = shared.get(name)
+            if whole is None or any(size > held for size, held in zip(own.shape, whole.shape, strict=True)):
+                held = "nothing" if whole is None else tuple(whole.shape)
+                raise InvalidInputError(
+                    f"The 'x' parameter must be an architecture within the supernet's largest. "
+                    f"Got one whose {name} is {tuple(own.shape)}; the supernet holds {held}."
+                )
             view = whole[tuple(slice(size) for size in own.shape[:2])]
             if own.ndim == 4 and own.shape[-1] < whole.shape[-1]:
                 view = self._smaller_kernel(view, own.shape[-1], name.split(".")[1])
@@ -137,3 +162,19 @@ class SuperNet(nn.Module):
             centre = weight[:, :, cut : cut + to, cut : cut + to].flatten(2)
             weight = (centre @ self.kernels[f"{block}_to{to}"]).unflatten(2, (to, to))
         return weight
+
+
+@lru_cache(maxsize=64)
+def _skeleton(space: MBConv, num_classes: int, in_channels: int, x: tuple[int, ...]) -> MBConvNetwork:
+    """A subnet's network without weights; training leaves batch-norm statistics alone, which belong to none."""
+    with torch.device("meta"):
+        skeleton = space.build(x, num_classes, in_channels)
+    for part in skeleton.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.momentum = 0.0
+            part.num_batches_tracked = None
+    return skeleton
+
+
+def _described(images: Tensor) -> str:
+    return f"{str(images.dtype).removeprefix('torch.')} of shape {tuple(images.shape)}"

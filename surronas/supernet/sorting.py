@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from surronas.spaces.mbconv_layers import ConvNorm
 from surronas.supernet.network import SuperNet
 
 __all__ = ["sort_channels"]
@@ -30,25 +30,27 @@ def sort_channels(supernet: SuperNet) -> None:
 
 def _groups(supernet: SuperNet) -> Iterator[tuple[list[Axis], list[Axis]]]:
     """Axes that index the same channels: weights that read the channels, and all else."""
-    network, blocks = supernet.network, supernet.network.blocks
-    for block in blocks.values():
-        *writers, project = block.children()
-        yield [(project.conv.weight, 1)], [axis for writer in writers for axis in _written(writer)]
-    writers: list[ConvNorm] = [network.stem]
-    readers: list[Axis] = []
-    for block in blocks.values():
+    network = supernet.network
+    blocks: list[Any] = list(network.blocks.values())
+    for block in blocks:
+        *inner, project = block.children()
+        yield [(project.conv.weight, 1)], _written(*inner)
+    writers, readers = [network.stem], []
+    for block in blocks:
         readers.append((block.expand.conv.weight, 1))
-        if not block.shortcut:
-            yield readers, [axis for writer in writers for axis in _written(writer)]
+        if not block.shortcut:  # a new stage: later blocks neither read the old one's channels nor add to them
+            yield readers, _written(*writers)
             writers, readers = [], []
         writers.append(block.project)
-    yield (
-        [*readers, (network.features.conv.weight, 1)],
-        [axis for writer in writers for axis in _written(writer)],
-    )
+    yield [*readers, (network.features.conv.weight, 1)], _written(*writers)
     yield [(network.classifier.weight, 1)], _written(network.features)
 
 
-def _written(part: ConvNorm) -> list[Axis]:
-    norm = part.norm
-    return [(tensor, 0) for tensor in (part.conv.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)]
+def _written(*parts: Any) -> list[Axis]:
+    """The first axes of all tensors of layers that write the same channels."""
+    of = [(part.conv.weight, part.norm) for part in parts]
+    return [
+        (tensor, 0)
+        for weight, norm in of
+        for tensor in (weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    ]
