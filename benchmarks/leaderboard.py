@@ -37,6 +37,7 @@ CASES = {
     ("nasbench_mr", None, "seg_mIoU"): "choosing",
     ("nasbench_mr", None, "video_top1"): "choosing",
     ("ofa_mbv3", None, "val_accuracy"): "reporting",
+    **{("mbconv_cifar10", "cifar10", t): "reporting" for t in ("val_accuracy", "latency_ms", "latency_64_ms")},
     ("nasbench101", None, "val_accuracy"): "reporting",
     ("nasbench301", None, "val_accuracy"): "choosing",
     ("metad2a", None, "val_accuracy"): "reporting",

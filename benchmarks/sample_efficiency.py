@@ -23,6 +23,9 @@ CASES = {
         {50: 0.915, 100: 0.93, 200: 0.945, 340: 0.95},
         ["one_hot:cart", "one_hot:xgboost", "cost:linear"],
     ),
+    "mbconv_cifar10:val_accuracy": ("val_accuracy", {100: 0.85}, ["one_hot:xgboost", "cost:linear"]),
+    "mbconv_cifar10:latency_ms": ("latency_ms", {100: 0.95}, ["one_hot:xgboost", "cost:linear"]),
+    "mbconv_cifar10:latency_64_ms": ("latency_64_ms", {100: 0.95}, ["one_hot:xgboost", "cost:linear"]),
 }
 
 if __name__ == "__main__":
@@ -35,7 +38,7 @@ if __name__ == "__main__":
     target, floors, peers = CASES[args.table]
     report = sn.evaluate(
         ["auto", *peers],
-        sn.load_benchmark(args.table),
+        sn.load_benchmark(args.table.partition(":")[0]),
         target=target,
         n_train=list(floors),
         n_repeats=args.repeats,
