@@ -1,15 +1,21 @@
-"""``surronas supernet``: training, and adaptation to other images."""
+"""``surronas supernet``: training, evaluation of subnets, adaptation to other images."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from surronas.cli import Command
+from surronas.exceptions import DataNotFoundError, InvalidFileError, InvalidInputError
+from surronas.io import write_atomic
 from surronas.supernet.recipe import ADAPTATION, Recipe
+
+if TYPE_CHECKING:
+    from surronas.supernet.network import SuperNet
 
 __all__ = ["ACTIONS"]
 
@@ -54,11 +60,82 @@ def _train(arguments: argparse.Namespace, console: Console) -> None:
             console.print(f"Supernet: {arguments.out / 'supernet.safetensors'}", soft_wrap=True)
 
 
+def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    _weights_arguments(parser)
+    _images_arguments(parser)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--archs", type=Path, metavar="FILE", help="one architecture a line, or a file that --out wrote")
+    which.add_argument("--random", type=int, metavar="N", help="the smallest, the largest and N random ones")
+    parser.add_argument(
+        "--targets",
+        type=lambda text: tuple(text.split(",")),
+        default=("val_accuracy", "params", "madds", "latency_ms"),
+        metavar="A,B",
+        help="val_accuracy, test_accuracy, params, madds, latency_ms (one image), latency_64_ms (a batch of 64, or any "
+        "other number) (val_accuracy,params,madds,latency_ms)",
+    )
+    parser.add_argument("--head", help="ridge or prototype, in closed form: for images of other classes")
+    parser.add_argument("--n-validation", type=int, help="images; all by default")
+    parser.add_argument("--n-test", type=int, help="images; all by default")
+    parser.add_argument("--n-calibration", type=int, default=2000, help="training images (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the draws (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=-1, help="subnets at a time; -1 is all cores (%(default)s)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="a .csv or .parquet file, which `load_table` reads")
+
+
+def _evaluate(arguments: argparse.Namespace, console: Console) -> None:
+    from surronas.datasets.images import load_images
+    from surronas.supernet.evaluator import SupernetEvaluator
+
+    out = arguments.out
+    if out is not None and out.suffix not in (".csv", ".parquet"):
+        raise InvalidInputError(f"The file of --out must end in .csv or .parquet. Got {out.name!r}.")
+    supernet = _load(arguments.weights)
+    space = supernet.space
+    if arguments.archs is None:
+        archs = [space.smallest(), space.largest(), *space.sample(arguments.random, arguments.seed)]
+    else:
+        archs = [line for line in _lines(arguments.archs) if line.strip()]
+    X = space.parse(archs)
+    evaluator = SupernetEvaluator(
+        supernet,
+        load_images(arguments.images, size=arguments.size),
+        targets=arguments.targets,
+        n_validation=arguments.n_validation,
+        n_test=arguments.n_test,
+        n_calibration=arguments.n_calibration,
+        random_state=arguments.seed,
+        n_jobs=arguments.jobs,
+        head=arguments.head,
+    )
+    frame = evaluator.evaluate(X, progress=True)
+    frame.insert(0, "arch", space.format(X))
+    if out is None:
+        console.print(frame.to_csv(index=False), markup=False, soft_wrap=True, end="")
+    else:
+        content = frame.to_csv(index=False).encode() if out.suffix == ".csv" else frame.to_parquet(index=False)
+        write_atomic(out, content)
+        console.print(f"{len(frame)} subnets: {out}", markup=False, soft_wrap=True)
+
+
+def _lines(path: Path) -> list[str]:
+    """Of a text file, or the column ``arch`` of a .csv or .parquet file that ``--out`` wrote."""
+    import pandas as pd
+
+    try:
+        if path.suffix in (".csv", ".parquet"):
+            read = pd.read_csv if path.suffix == ".csv" else pd.read_parquet
+            return [str(arch) for arch in read(path)["arch"]]
+        return path.read_text().splitlines()
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"There is no file {str(path)!r}.") from error
+    except (KeyError, ValueError, OSError) as error:
+        raise InvalidFileError(f"{str(path)!r} holds no architectures: {error}.") from error
+
+
 def _adapt_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(resumable=True)
-    parser.add_argument(
-        "--weights", required=True, metavar="NAME", help="a supernet that the library knows, or a .safetensors file"
-    )
+    _weights_arguments(parser)
     _images_arguments(parser)
     parser.add_argument("--n-train", type=int, help="how many of the training images to draw, by class; all by default")
     parser.add_argument(
@@ -75,12 +152,9 @@ def _adapt_arguments(parser: argparse.ArgumentParser) -> None:
 def _adapt(arguments: argparse.Namespace, console: Console) -> None:
     from surronas.datasets.images import load_images
     from surronas.supernet.adaptation import adapt
-    from surronas.supernet.pretrained import list_pretrained, load_pretrained
     from surronas.supernet.processes import process_group, rank
-    from surronas.supernet.weights import load_supernet
 
-    known = arguments.weights in list_pretrained() or not Path(arguments.weights).exists()
-    supernet = load_pretrained(arguments.weights) if known else load_supernet(arguments.weights)
+    supernet = _load(arguments.weights)
     images = load_images(arguments.images, size=arguments.size)
     if arguments.n_train is not None:
         images = images.subset(sizes={"train": arguments.n_train}, random_state=arguments.seed)
@@ -99,6 +173,20 @@ def _adapt(arguments: argparse.Namespace, console: Console) -> None:
             console.print(f"Supernet: {arguments.out / 'supernet.safetensors'}", soft_wrap=True)
 
 
+def _weights_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weights", required=True, metavar="NAME", help="a supernet that the library knows, or a .safetensors file"
+    )
+
+
+def _load(weights: str) -> SuperNet:
+    from surronas.supernet.pretrained import list_pretrained, load_pretrained
+    from surronas.supernet.weights import load_supernet
+
+    known = weights in list_pretrained() or not Path(weights).exists()
+    return load_pretrained(weights) if known else load_supernet(weights)
+
+
 def _images_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images", required=True, metavar="NAME", help="an image set (`surronas list` names them), or a path"
@@ -108,5 +196,6 @@ def _images_arguments(parser: argparse.ArgumentParser) -> None:
 
 ACTIONS = (
     Command("train", "Train a supernet, or go on with its training.", _train_arguments, _train),
+    Command("evaluate", "Measure subnets of a trained supernet.", _evaluate_arguments, _evaluate),
     Command("adapt", "Fine-tune a trained supernet on other images and classes.", _adapt_arguments, _adapt),
 )

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 import surronas as sn
+from surronas.cli import main
 from surronas.datasets.images.data import SPLITS
 from surronas.exceptions import InvalidInputError, SurronasWarning, UnknownNameError
 from surronas.spaces.mbconv import MBConv, Stage
@@ -20,6 +21,7 @@ from surronas.supernet.evaluator import SupernetEvaluator
 from surronas.supernet.heads import fit_head
 from surronas.supernet.images import prepare_images
 from surronas.supernet.network import SuperNet
+from surronas.supernet.weights import save_supernet
 
 SPACE = MBConv(
     [Stage(True, 8, 2, (1, 2), (3,), (1, 2)), Stage(False, 16, 1, (1, 2), (3, 5), (1, 2))],
@@ -263,3 +265,30 @@ def test_images_of_other_classes_need_a_head(supernet, digits):
 def test_a_row_that_is_no_architecture_is_named(supernet, digits):
     with pytest.raises(InvalidInputError, match="Row 1 does not parse"):
         SupernetEvaluator(supernet, digits, targets=("params",)).evaluate([X[0], "nonsense"])
+
+
+def test_the_command_writes_what_it_reads(supernet, digits, tmp_path, capsys):
+    save_supernet(tmp_path / "mine.safetensors", supernet)
+    command = ["supernet", "evaluate", "--weights", str(tmp_path / "mine.safetensors"), "--images", "digits"]
+    command += ["--targets", "val_accuracy,params", "--n-validation", "60", "--jobs", "1"]
+    assert main([*command, "--random", "2", "--out", str(tmp_path / "some.csv")]) == 0
+    frame = pd.read_csv(tmp_path / "some.csv")
+    archs = [SPACE.smallest(), SPACE.largest(), *SPACE.sample(2, 0)]
+    expected = SupernetEvaluator(supernet, digits, targets=("val_accuracy", "params"), n_validation=60).evaluate(archs)
+    assert frame["arch"].tolist() == SPACE.format(archs)
+    pd.testing.assert_frame_equal(frame.drop(columns="arch"), expected)
+    assert main([*command, "--archs", str(tmp_path / "some.csv"), "--out", str(tmp_path / "again.parquet")]) == 0
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "again.parquet"), frame)
+    table = sn.load_table(tmp_path / "some.csv", space=SPACE)
+    assert table.archs.tolist() == SPACE.canonical(archs).tolist()
+    (tmp_path / "one.txt").write_text(f"{frame['arch'][1]}\n\n")
+    capsys.readouterr()
+    assert main([*command, "--archs", str(tmp_path / "one.txt")]) == 0
+    assert f"{frame['arch'][1]},{frame['val_accuracy'][1]}" in capsys.readouterr().out
+    for wrong, message in (
+        (["--archs", str(tmp_path / "none.txt")], "There is no file"),
+        (["--archs", str(tmp_path / "mine.safetensors")], "holds no architectures"),
+        (["--random", "1", "--out", "some.json"], "must end in .csv or .parquet"),
+    ):
+        assert main([*command, *wrong]) == 2
+        assert message in capsys.readouterr().err
