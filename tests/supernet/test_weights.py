@@ -189,7 +189,7 @@ def with_parameters(head, **parameters):
         (lambda head: {name: value for name, value in head.items() if name != "num_classes"}, "KeyError"),
         (lambda head: head | {"num_classes": 4}, "its card names 3 classes of 4"),
         (lambda head: head | {"num_classes": 4, "card": {}}, "must be torch.float32 of shape"),
-        (lambda head: head | {"num_classes": -4, "card": {}}, "RuntimeError"),
+        (lambda head: head | {"num_classes": -4, "card": {}}, "num_classes.*-4"),
         (lambda head: head | {"num_classes": 10**30, "card": {}}, "Error"),
         (lambda head: head | {"card": ["x"]}, "AttributeError"),
         (lambda head: head | {"largest": [0] * SPACE.n_genes}, "it has 'network.blocks.stage1_block2"),
