@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,26 +55,22 @@ def drawn(space: MBConv, n: int) -> IntArray:
 # -- training alone ----------------------------------------------------------------------------
 
 
-@cache
-def cifar10() -> ImageData:
-    return sn.load_images("cifar10")
+def accuracies(supernet: SuperNet, images: ImageData, archs: Any, n: int | None, jobs: int) -> pd.DataFrame:
+    evaluator = SupernetEvaluator(supernet, images, targets=TARGETS, n_validation=n, n_test=n, n_jobs=jobs)
+    return evaluator.evaluate(archs)
 
 
-def accuracies(supernet: SuperNet, archs: Any, limits: dict[str, Any], jobs: int) -> pd.DataFrame:
-    return SupernetEvaluator(supernet, cifar10(), targets=TARGETS, n_jobs=jobs, **limits).evaluate(archs)
-
-
-def train_alone(spec: dict[str, Any], arch: list[int], epochs: int, steps: int | None, limits: Any) -> dict[str, Any]:
+def train_alone(spec: dict[str, Any], arch: list[int], epochs: int, steps: int | None, n: int | None) -> dict[str, Any]:
     """Top-1 of one subnet trained from scratch, measured as that of the supernet's."""
     torch.set_num_threads(1)
     recipe = replace(Recipe(), epochs=epochs, warmup_epochs=epochs)
     torch.manual_seed(recipe.seed)
-    images = cifar10()
+    images = sn.load_images("cifar10")
     alone = SuperNet(MBConv(**spec), images.n_classes, normalization=images.normalization, largest=arch)
     trainer = Trainer(alone, images, recipe, subnets=lambda step: [(arch, True)])
     while trainer.step < (steps or trainer.n_steps):
         trainer.run_step()
-    frame = accuracies(trainer.result(), [arch], limits, 1)
+    frame = accuracies(trainer.result(), images, [arch], n, 1)
     return {"arch": arch, **frame.iloc[0].to_dict(), "cpu_seconds": trainer.seconds, "loss": trainer.losses[-1][0]}
 
 
@@ -86,11 +81,10 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
     archs = drawn(space, args.n)
     madds = space.cost(archs)["madds"]
     settings = {"epochs": args.epochs, "steps": args.steps, "images": args.images, "torch": torch.__version__}
-    limits = {"n_validation": args.images, "n_test": args.images}
     alone = Journal(args.out / "alone.jsonl", {"measured": "alone", "space": spec, **settings})
     done = [cell["arch"] for cell in alone.cells]
     todo = [archs[row].tolist() for row in np.argsort(-madds.to_numpy()) if archs[row].tolist() not in done]
-    work = (joblib.delayed(train_alone)(spec, arch, args.epochs, args.steps, limits) for arch in todo)
+    work = (joblib.delayed(train_alone)(spec, arch, args.epochs, args.steps, args.images) for arch in todo)
     for cell in joblib.Parallel(n_jobs=args.jobs, return_as="generator_unordered")(work):
         alone.append(cell)
         show(
@@ -98,9 +92,11 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
         )
     header = {"measured": "inherited", "weights": sha256_of(args.weights), "images": args.images}
     inherited = Journal(args.out / "inherited.jsonl", header)
-    if not inherited.cells:
-        frame = accuracies(supernet, archs, limits, args.jobs)
-        for arch, values in zip(archs.tolist(), frame.to_dict("records"), strict=True):
+    done = [cell["arch"] for cell in inherited.cells]
+    todo = [arch for arch in archs.tolist() if arch not in done]
+    if todo:
+        frame = accuracies(supernet, sn.load_images("cifar10"), todo, args.images, args.jobs)
+        for arch, values in zip(todo, frame.to_dict("records"), strict=True):
             inherited.append({"arch": arch, **values})
     both = [
         pd.DataFrame(journal.cells).set_index(space.key([cell["arch"] for cell in journal.cells]))
