@@ -32,6 +32,7 @@ _HOMES = {
     "load_predictor": "surronas.surrogate",
     "load_table": "surronas.datasets",
     "metrics": "surronas.benchmark",
+    "supernet": "surronas.supernet",
 }
 
 __all__ = [
@@ -58,9 +59,11 @@ __all__ = [
     "load_predictor",
     "load_table",
     "metrics",
+    "supernet",
 ]
 
 if TYPE_CHECKING:
+    from surronas import supernet
     from surronas.api import fit_predictor
     from surronas.benchmark import Report, evaluate, metrics
     from surronas.datasets import BenchmarkTable, list_benchmarks, load_benchmark, load_table
@@ -76,7 +79,8 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'surronas' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    home = import_module(_HOMES[name])
+    return home if home.__name__ == f"surronas.{name}" else getattr(home, name)
 
 
 def __dir__() -> list[str]:
