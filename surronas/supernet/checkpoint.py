@@ -81,6 +81,7 @@ class Checkpoint:
         try:
             trainer.supernet.load_state_dict(state["supernet"])
             trainer.average = {name: state["average"][name] for name in trainer.average}
+            trainer.optimizer.state.clear()
             for name, part in trainer.supernet.named_parameters():
                 if name in state["momentum"]:
                     trainer.optimizer.state[part]["momentum_buffer"] = state["momentum"][name]
