@@ -30,6 +30,8 @@ from surronas.supernet.training import Trainer
 
 __all__ = ["adapt", "fine_tune", "new_head"]
 
+_RANDOM = 8  # subnets, besides the extremes, that a new head is fitted to
+
 
 def adapt(
     supernet: SuperNet,
@@ -72,9 +74,9 @@ def adapt(
 def new_head(supernet: SuperNet, images: ImageData, kind: str = "ridge") -> SuperNet:
     """A copy of a supernet whose classifier is of these images' classes, fitted in closed form.
 
-    It is fitted to the features of the largest and the smallest subnet at once; the columns that the smallest leaves
-    out are zero in its features. That serves as a start: a subnet that shall classify without fine-tuning needs a head
-    of its own, by ``fit_head``.
+    It is fitted at once to the features of the largest and the smallest subnet and, each on a share of the images, of
+    some random ones; the columns that a subnet leaves out are zero in its features. That serves as a start: a subnet
+    that shall classify without fine-tuning needs a head of its own, by ``fit_head``.
 
     Parameters
     ----------
@@ -97,12 +99,17 @@ def new_head(supernet: SuperNet, images: ImageData, kind: str = "ridge") -> Supe
     images = prepare_images(images, supernet.space)
     pixels, labels = (torch.from_numpy(array) for array in images.split("train"))
     _check(supernet, images, labels)
-    largest, smallest = (
-        _features(supernet, pixels.permute(0, 3, 1, 2), x) for x in (supernet.largest, supernet.space.smallest())
-    )
-    narrow = torch.zeros_like(largest)
-    narrow[:, : smallest.shape[1]] = smallest
-    weight, bias = HEADS[kind](torch.cat([largest, narrow]), labels.repeat(2), images.n_classes)
+    order = torch.from_numpy(np.random.default_rng(0).permutation(len(labels)))  # a batch of one class has other means
+    n_random = min(_RANDOM, len(labels) // 16)
+    drawn = np.minimum(supernet.space.sample(n_random, random_state=1, unique=False), supernet.largest)
+    portions = [order, order, *(order[i::n_random] for i in range(n_random))]
+    features = torch.zeros(sum(map(len, portions)), supernet.network.classifier.in_features)
+    end = 0
+    for x, rows in zip((supernet.largest, supernet.space.smallest(), *drawn), portions, strict=True):
+        own = _features(supernet, pixels[rows].permute(0, 3, 1, 2), x)
+        features[end : end + len(own), : own.shape[1]] = own
+        end += len(own)
+    weight, bias = HEADS[kind](features, labels[torch.cat(portions)], images.n_classes)
     return _copied(supernet, images.n_classes, {"network.classifier.weight": weight, "network.classifier.bias": bias})
 
 
@@ -161,11 +168,9 @@ def fine_tune(
 def _features(supernet: SuperNet, pixels: Tensor, x: Any, batch_size: int = 256) -> Tensor:
     """(n, features) of a subnet in training mode, whose batch norms need no calibration."""
     network = supernet.extract(x).train()
-    order = torch.from_numpy(np.random.default_rng(0).permutation(len(pixels)))  # a batch of one class has other means
-    n_batches = ceil(len(pixels) / batch_size)
     dtype = torch.bfloat16 if has_bfloat16() else torch.float32
-    features = [network.embed(supernet.inputs(pixels[rows], x, dtype)) for rows in order.tensor_split(n_batches)]
-    return torch.cat(features)[order.argsort()]
+    batches = pixels.tensor_split(ceil(len(pixels) / batch_size))
+    return torch.cat([network.embed(supernet.inputs(batch, x, dtype)) for batch in batches])
 
 
 def _copied(supernet: SuperNet, num_classes: int, parts: Mapping[str, Tensor] | None = None) -> SuperNet:

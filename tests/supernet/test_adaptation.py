@@ -33,7 +33,7 @@ QUICK = replace(ADAPTATION, epochs=2, bfloat16=False)
 @pytest.fixture(scope="module")
 def digits():
     """Five classes of ten, with 400 training images and as many others as there are to validate by."""
-    return load_images("digits", validation_size=0.5).subset(classes=[9, 7, 5, 8, 6], sizes={"train": 400})
+    return load_images("digits", validation_size=0.4).subset(classes=[9, 7, 5, 8, 6], sizes={"train": 400})
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_adaptation_beats_a_frozen_supernet_with_heads_of_their_own(source, digi
     assert adapted.num_classes == 5
     for x in (SPACE.largest(), SPACE.smallest()):
         frozen, tuned = accuracy(source, digits, x, head="ridge"), accuracy(adapted, digits, x)
-        assert tuned > frozen + 4  # of some 350 images, frozen near 80 %: three standard errors of the difference
+        assert tuned > frozen + 4  # two standard errors of the difference on some 290 images
 
 
 def test_a_new_head_serves_the_largest_and_the_smallest_and_changes_nothing_else(source, digits):
