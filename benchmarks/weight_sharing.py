@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
         pd.DataFrame(journal.cells).set_index(space.key([cell["arch"] for cell in journal.cells]))
         for journal in (inherited, alone)
     ]
-    joined = both[0].join(both[1], rsuffix="_alone").loc[space.key(archs)].reset_index(drop=True)
+    joined = both[0].join(both[1].add_suffix("_alone")).loc[space.key(archs)].reset_index(drop=True)
     return joined.assign(madds=madds / 1e6, genotype=["".join(map(str, arch)) for arch in archs.tolist()])
 
 
@@ -152,7 +152,7 @@ def report(frame: pd.DataFrame, epochs: int, command: str) -> str:
             f"{tau_with_interval(frame['val_accuracy'].to_numpy(), frame['val_accuracy_alone'].to_numpy())}"
         ),
         f"- for comparison, τ between multiply-adds and standalone accuracy: {tau_with_interval(madds, alone)}",
-        f"- standalone training: {frame['cpu_seconds'].sum() / 3600:.1f} CPU-hours",
+        f"- standalone training: {frame['cpu_seconds_alone'].sum() / 3600:.1f} CPU-hours",
         "",
         "![Standalone against inherited accuracy](weight_sharing.svg)",
         "",
