@@ -56,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         errors.print(str(error), style="bold red", markup=False)
         return 2
     except KeyboardInterrupt:
-        command = "The same torchrun" if "TORCHELASTIC_RUN_ID" in os.environ else f"`surronas {shlex.join(argv)}`"
+        command = (
+            "The same torchrun command" if "TORCHELASTIC_RUN_ID" in os.environ else f"`surronas {shlex.join(argv)}`"
+        )
         again = f" {command} goes on where it stopped." if getattr(arguments, "resumable", False) else ""
         errors.print(f"Interrupted.{again}", style="bold red", markup=False)
         return 130

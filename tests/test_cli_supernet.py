@@ -80,7 +80,7 @@ def test_an_interrupt_says_how_to_go_on(tmp_path, capsys, monkeypatch, torchrun)
     if torchrun:
         monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
     assert supernet("train", "--images", "digits", "--out", tmp_path) == 130
-    command = "The same torchrun" if torchrun else f"`surronas supernet train --images digits --out {tmp_path}`"
+    command = "The same torchrun command" if torchrun else f"`surronas supernet train --images digits --out {tmp_path}`"
     assert capsys.readouterr().err == f"Interrupted. {command} goes on where it stopped.\n"
 
 

@@ -24,7 +24,7 @@ from surronas.supernet.checkpoint import Checkpoint
 from surronas.supernet.images import prepare_images
 from surronas.supernet.machine import has_bfloat16, keep_freed_memory
 from surronas.supernet.network import SuperNet
-from surronas.supernet.processes import process_group, rank, sum_over_processes
+from surronas.supernet.processes import process_group, rank, sum_over_processes, world_size
 from surronas.supernet.progress import training_progress
 from surronas.supernet.recipe import Recipe
 from surronas.supernet.training import Trainer
@@ -53,7 +53,7 @@ def train(
     ``load_supernet`` reads. The same call on a folder with a checkpoint goes on where it stopped, and ends with the
     weights, bit for bit, that it would have without the stop, on the same machine with the same number of threads. On a
     finished folder it returns the result at once. An interrupt (SIGINT, SIGTERM) ends it after the step, with a
-    checkpoint; a second SIGINT at once.
+    checkpoint; of a single process, a second SIGINT at once.
 
     Started by torchrun, the processes share each batch, over gloo; only the first writes and speaks.
 
@@ -166,13 +166,14 @@ def run_steps(trainer: Trainer, save: Callable[[], None] | None = None, progress
 
 @contextmanager
 def _interrupts() -> Iterator[Callable[[], int]]:
-    """How often SIGINT or SIGTERM came, which wait for the end of the step; the second SIGINT does not."""
+    """How often SIGINT or SIGTERM came, which wait for the end of the step; alone, the second SIGINT does not."""
     count = 0
 
     def note(number: int, frame: FrameType | None) -> None:
         nonlocal count
         count += 1
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if world_size() == 1:  # torchrun passes on the SIGINT that a terminal has sent to all
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
         yield lambda: 0

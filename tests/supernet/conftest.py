@@ -30,13 +30,13 @@ torch.save(result.state_dict(), f"{folder}/weights{os.environ['RANK']}.pt")
 
 @pytest.fixture(scope="session")
 def tiny():
-    """5 steps an epoch, 30 in all; the channels are sorted after 10."""
+    """5 steps an epoch, 20 in all; the channels are sorted after 5."""
     fused = Stage(True, channels=8, stride=1, depths=(1, 2), kernels=(3,), expands=(1, 2))
     inverted = Stage(False, channels=16, stride=2, depths=(1, 2), kernels=(3, 5, 7), expands=(1, 2))
     return SimpleNamespace(
         space=MBConv([fused, inverted], resolutions=(8, 16), widths=(0.5, 1.0), stem=8, features=16),
         images=load_images("digits").subset(sizes={"train": 160}),
-        recipe=Recipe(warmup_epochs=2, epochs=6, batch_size=32, flip=False, bfloat16=False, seed=3),
+        recipe=Recipe(warmup_epochs=1, epochs=4, batch_size=32, flip=False, bfloat16=False, seed=3),
     )
 
 
@@ -44,7 +44,9 @@ def tiny():
 def start(tiny):
     """Start real processes of a training in a folder; ``before`` is code that they run first."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["surronas.supernet.run", "sklearn.datasets"])
+    context.set_forkserver_preload(
+        ["surronas.supernet.run", "sklearn.datasets", "torch._dynamo"]
+    )  # the optimizer imports it
 
     def start(folder, *, world=1, before="", **changes):
         with socket.socket() as free:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import replace
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
@@ -69,18 +70,18 @@ def uninterrupted(request, start, tmp_path_factory):
 def test_a_folder_holds_all_that_a_training_gives(uninterrupted, tiny):
     world, folder = uninterrupted
     losses, weights = outcome(folder)
-    assert [len(of_step) for of_step in losses] == [1] * 10 + [4] * 20
+    assert [len(of_step) for of_step in losses] == [1] * 5 + [4] * 15
     table = pd.read_csv(folder / "losses.csv")
     assert list(table) == ["step", "epoch", "largest", "smallest", "random"]
-    assert table["epoch"].tolist() == pytest.approx([step / 5 for step in range(1, 31)])
+    assert table["epoch"].tolist() == pytest.approx([step / 5 for step in range(1, 21)])
     np.testing.assert_allclose(table["largest"], [of_step[0] for of_step in losses], rtol=1e-4)
-    np.testing.assert_allclose(table["random"][10:], [np.mean(of_step[2:]) for of_step in losses[10:]], rtol=1e-4)
-    assert table["smallest"].isna().tolist() == [True] * 10 + [False] * 20
+    np.testing.assert_allclose(table["random"][5:], [np.mean(of_step[2:]) for of_step in losses[5:]], rtol=1e-4)
+    assert table["smallest"].isna().tolist() == [True] * 5 + [False] * 15
     for rank in range(world):
         returned = torch.load(folder / f"weights{rank}.pt", weights_only=True)
         assert all(torch.equal(part, weights[name]) for name, part in returned.items())
     card = read_card(folder / "supernet.safetensors")
-    assert (card["processes"], card["steps"]) == (world, 30)
+    assert (card["processes"], card["steps"]) == (world, 20)
     assert Recipe(**card["recipe"]) == tiny.recipe
     assert card["images"]["sizes"] == {"train": 160, "validation": 144, "test": 359}
     assert card["class_names"] == list("0123456789")
@@ -125,10 +126,9 @@ def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(uninterrupted, start
     ("function", "number", "unfinished"),
     [
         ("fsync", 1, ".checkpoint.pt."),
-        ("fsync", 23, ".checkpoint.pt."),
         ("replace", 24, ".losses.csv."),
-        ("replace", 59, ".checkpoint.pt."),
-        ("fsync", 62, ".supernet.safetensors."),
+        ("replace", 39, ".checkpoint.pt."),
+        ("fsync", 42, ".supernet.safetensors."),
     ],
 )
 @pytest.mark.parametrize("uninterrupted", [1], indirect=True)
@@ -142,10 +142,9 @@ def test_killed_while_it_writes_it_leaves_the_old_file_and_tidies_up(
     assert_same(outcome(tmp_path), outcome(uninterrupted[1]))
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_an_interrupt_of_one_process_ends_all_after_the_step_with_a_checkpoint(uninterrupted, start, tmp_path, name):
+def test_an_interrupt_of_one_process_ends_all_after_the_step_with_a_checkpoint(uninterrupted, start, tmp_path):
     world, reference = uninterrupted
-    before = SIGNAL.format(rank=world - 1, name=name, seconds=3600.0)
+    before = SIGNAL.format(rank=world - 1, name={1: "SIGINT", 2: "SIGTERM"}[world], seconds=3600.0)
     codes = ends(start(tmp_path, world=world, before=before))
     assert codes == [1, 130][:world]  # process 0 raises KeyboardInterrupt, the others leave quietly
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 13
@@ -193,7 +192,9 @@ def test_another_training_is_refused_and_says_what_differs(uninterrupted, tiny):
 def test_a_damaged_checkpoint_is_an_error_that_names_it(uninterrupted, tiny, tmp_path, how):
     content = bytearray((uninterrupted[1] / "checkpoint.pt").read_bytes())
     if how == "a bit":
-        content[content.index(b"checkpoint/data/3") + 200] ^= 1
+        archive = ZipFile(uninterrupted[1] / "checkpoint.pt")
+        tensor = archive.read(max(archive.infolist(), key=lambda entry: entry.file_size))
+        content[content.index(tensor) + len(tensor) // 2] ^= 1
     damaged = {"torn": content[:-100], "foreign": b"PK" + bytes(1000), "empty": b""}.get(how, content)
     (tmp_path / "checkpoint.pt").write_bytes(damaged)
     with pytest.raises(InvalidFileError, match=f"The checkpoint {tmp_path}/checkpoint.pt is damaged"):

@@ -44,7 +44,7 @@ def assert_same(one, other):
 
 
 def test_golden_losses(tiny):
-    losses = steps(trainer(tiny), 13).losses
+    losses = steps(trainer(tiny, warmup_epochs=2, epochs=6), 13).losses
     found = [tuple(round(loss, 6) for loss in of_step) for of_step in losses[::4]]
     for of_step, golden in zip(found, GOLDEN, strict=True):
         assert of_step == pytest.approx(golden, abs=2e-5), f"{found}"
@@ -52,12 +52,12 @@ def test_golden_losses(tiny):
 
 def test_it_goes_on_from_a_checkpoint_of_any_step(tiny, tmp_path):
     """The channels are sorted before step 5."""
-    of = trainer(tiny, warmup_epochs=1)
+    of = trainer(tiny)
     for n in range(9):
         steps(of, n - of.step)
         Checkpoint(tmp_path / f"{n}.pt", of, tiny.images).save()
     for n in (0, 1, 4, 5, 6):
-        second = steps(trainer(tiny, warmup_epochs=1), 2)
+        second = steps(trainer(tiny), 2)
         assert Checkpoint(tmp_path / f"{n}.pt", second, tiny.images).restore()
         assert (second.step, second.seconds > 0) == (n, n > 0)
         assert_same(steps(second, 8 - n), of)
