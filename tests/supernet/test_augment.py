@@ -25,21 +25,21 @@ def shifted(image, top, left):
 
 @pytest.mark.parametrize("flip", [True, False])
 def test_each_image_is_a_crop_of_the_padded_one_or_of_its_mirror_image(flip):
-    images = batch(n=24)
+    images = batch(n=24, side=8)
     done = crop_and_flip(images, torch.Generator().manual_seed(3), flip)
     moves, mirrored = set(), 0
     for before, after in zip(images, done, strict=True):
         found = [
             (top, left, mirror)
-            for top in range(-2, 3)
-            for left in range(-2, 3)
+            for top in (-1, 0, 1)
+            for left in (-1, 0, 1)
             for mirror in ([False, True] if flip else [False])
             if torch.equal(shifted(before, top, left).flip(2) if mirror else shifted(before, top, left), after)
         ]
         assert len(found) == 1
         moves.add(found[0][:2])
         mirrored += found[0][2]
-    assert len(moves) > 8
+    assert len(moves) > 5
     assert (6 <= mirrored <= 18) if flip else mirrored == 0
 
 
