@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from math import cos, pi
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +37,7 @@ from torch.nn import functional as F
 from surronas.datasets.images import ImageData
 from surronas.exceptions import InvalidInputError
 from surronas.supernet.augment import crop_and_flip
+from surronas.supernet.muon import Muon
 from surronas.supernet.network import SuperNet
 from surronas.supernet.processes import rank, sum_over_processes, world_size
 from surronas.supernet.recipe import Recipe
@@ -45,6 +47,8 @@ from surronas.supernet.sorting import sort_channels
 __all__ = ["Augment", "Trainer"]
 
 Augment = Callable[[Tensor, Generator], Tensor]
+
+_OTHERS = 5.0  # times the learning rate have biases, batch norms, depthwise kernels and the classifier
 
 
 class Trainer:
@@ -99,17 +103,8 @@ class Trainer:
         self.subnets = subnets or Sandwich(supernet.space, recipe, self.warmup_steps)
         self.augment = augment or partial(crop_and_flip, flip=recipe.flip)
         self.average = {name: part.detach().clone() for name, part in supernet.named_parameters()}
-        decaying = [p for p in supernet.network.parameters() if p.ndim > 1]
-        others = [p for p in supernet.network.parameters() if p.ndim == 1]
-        self.optimizer = torch.optim.SGD(
-            [
-                {"params": decaying, "weight_decay": recipe.weight_decay},
-                {"params": [*others, *supernet.kernels.values()], "weight_decay": 0.0},
-            ],
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            nesterov=True,
-        )
+        self.dtype = torch.bfloat16 if recipe.bfloat16 else torch.float32
+        self.optimizer = Muon(_groups(supernet, recipe), recipe.momentum, self.dtype)
         self.step, self.seconds = 0, 0.0
         self.losses: list[tuple[float, ...]] = []
 
@@ -132,14 +127,13 @@ class Trainer:
         if self.step == self.warmup_steps > 0:
             self._sort()
         for group in self.optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * _schedule(self.step / self.n_steps)
+            group["lr"] = group["peak"] * _schedule(self.step / self.n_steps)
         images, labels = self._batch()
-        dtype = torch.bfloat16 if recipe.bfloat16 else torch.float32
         self.optimizer.zero_grad()
         losses, teacher = [], None
         for x, learns in self.subnets(self.step):
             with torch.set_grad_enabled(learns):
-                logits = self.supernet(self.supernet.inputs(images, x, dtype), x)
+                logits = self.supernet(self.supernet.inputs(images, x, self.dtype), x)
             if teacher is None:
                 loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
                 teacher = logits.detach().softmax(1)
@@ -197,6 +191,25 @@ class Trainer:
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
         for name, part in self.supernet.named_parameters():
             self.average[name].lerp_(part, 1 - decay)
+
+
+def _groups(supernet: SuperNet, recipe: Recipe) -> list[dict[str, Any]]:
+    """Dense convolutions, whose updates are orthogonalised; other weights; what does not decay."""
+    matrices, others, undecayed = [], [], list(supernet.kernels.values())
+    for part in supernet.network.parameters():
+        (undecayed if part.ndim == 1 else matrices if part.ndim == 4 and part.shape[1] > 1 else others).append(part)
+    common = {"lr": 0.0, "orthogonal": False, "peak": _OTHERS * recipe.learning_rate}
+    return [
+        {
+            "params": matrices,
+            "lr": 0.0,
+            "orthogonal": True,
+            "peak": recipe.learning_rate,
+            "weight_decay": recipe.weight_decay,
+        },
+        {"params": others, **common, "weight_decay": recipe.weight_decay},
+        {"params": undecayed, **common, "weight_decay": 0.0},
+    ]
 
 
 def _schedule(done: float) -> float:

@@ -13,13 +13,13 @@ from surronas.supernet.recipe import Recipe
 def test_the_defaults_are_those_of_the_shipped_weights():
     assert asdict(Recipe()) == {
         "warmup_epochs": 3,
-        "epochs": 25,
+        "epochs": 30,
         "n_random": 2,
         "largest_every": 2,
         "batch_size": 128,
-        "learning_rate": 0.1,
+        "learning_rate": 0.02,
         "momentum": 0.9,
-        "weight_decay": 3e-4,
+        "weight_decay": 0.005,
         "label_smoothing": 0.0,
         "clip": 2.0,
         "ema": 0.998,
