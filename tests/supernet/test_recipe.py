@@ -41,7 +41,7 @@ def test_every_setting_is_documented():
         ({"epochs": 2.0}, "'epochs' of a Recipe must be an int"),
         ({"epochs": True}, "'epochs' of a Recipe must be an int"),
         ({"warmup_epochs": -1}, "'warmup_epochs' .* Got -1"),
-        ({"warmup_epochs": 26}, "'warmup_epochs' of a Recipe must be at most its epochs, 25. Got 26."),
+        ({"warmup_epochs": 31}, "'warmup_epochs' of a Recipe must be at most its epochs, 30. Got 31."),
         ({"n_random": -1}, "'n_random'"),
         ({"largest_every": 0}, "'largest_every'"),
         ({"batch_size": 1}, r"'batch_size' of a Recipe must be an int in \[2, inf\)"),
