@@ -6,8 +6,7 @@ Learned weights leave as numpy arrays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,17 +16,6 @@ from sklearn.utils import check_random_state
 
 Tensors = dict[str, torch.Tensor]
 Weights = dict[str, NDArray[np.floating[Any]]]
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """One torch thread inside: sums are then split the same way on every machine, and joblib's workers do not fight."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def new_generator(random_state: Any) -> torch.Generator:

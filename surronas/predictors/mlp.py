@@ -13,12 +13,12 @@ from surronas.predictors._torch import (
     Tensors,
     new_generator,
     residual_variance,
-    single_thread,
     split_folds,
     stacked,
     train,
 )
 from surronas.predictors.base import FloatArray, Predictor
+from surronas.threads import single_thread
 
 
 @register_predictor("mlp")

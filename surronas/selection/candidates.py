@@ -12,8 +12,8 @@ from surronas.encoders.base import Blocks
 from surronas.exceptions import InvalidInputError
 from surronas.predictors import Predictor, get_predictor, predictor_name
 from surronas.predictors.base import FloatArray
-from surronas.selection.quiet import quietly
 from surronas.spaces import SearchSpace
+from surronas.threads import quietly
 
 __all__ = ["Candidate", "resolve_candidates"]
 

@@ -21,11 +21,11 @@ from surronas.predictors.mean import Mean
 from surronas.selection.candidates import Candidate
 from surronas.selection.conformal import Conformal
 from surronas.selection.features import distinct, encode, features, representatives
-from surronas.selection.quiet import quietly
 from surronas.selection.rules import RULES, OutOfFold, tau
 from surronas.selection.targets import TargetScores
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray, RandomState
+from surronas.threads import quietly
 
 __all__ = ["AdaptiveSwitching"]
 

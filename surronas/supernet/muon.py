@@ -20,15 +20,16 @@ class Muon(torch.optim.Optimizer):
     Parameters
     ----------
     groups : iterable of dict
-        As any optimizer of torch takes them, each with ``lr``, ``weight_decay`` (decoupled: weights shrink by ``lr *
-        weight_decay`` a step) and ``orthogonal``, whether its parameters are such matrices.
+        As any optimizer of torch takes them: with ``lr``, ``weight_decay`` (0; decoupled: weights shrink by ``lr *
+        weight_decay`` a step) and ``orthogonal`` (False), whether its parameters are such matrices.
     momentum : float
     dtype : torch.dtype, default=torch.float32
         To orthogonalise in; bfloat16 is precise enough.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]], momentum: float, dtype: torch.dtype = torch.float32) -> None:
-        super().__init__(groups, {"momentum": momentum, "dtype": dtype})
+        defaults = {"lr": 0.0, "weight_decay": 0.0, "orthogonal": False}
+        super().__init__(groups, defaults | {"momentum": momentum, "dtype": dtype})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -58,4 +59,5 @@ def _orthogonalised(matrix: Tensor) -> Tensor:
     for _ in range(5):
         gram = x @ x.T
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
-    return (x if rows <= columns else x.T * (rows / columns) ** 0.5).float()
+    result: Tensor = x if rows <= columns else x.T * (rows / columns) ** 0.5
+    return result.float()

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from surronas.predictors._torch import single_thread
 from surronas.spaces.base import IntArray
 from surronas.supernet.calibration import calibrate
 from surronas.supernet.folding import fold
 from surronas.supernet.heads import fit_head
 from surronas.supernet.machine import keep_freed_memory
+from surronas.threads import single_thread
 
 __all__ = ["Arrays", "subnet_accuracies"]
 

@@ -195,20 +195,15 @@ class Trainer:
 
 def _groups(supernet: SuperNet, recipe: Recipe) -> list[dict[str, Any]]:
     """Dense convolutions, whose updates are orthogonalised; other weights; what does not decay."""
-    matrices, others, undecayed = [], [], list(supernet.kernels.values())
-    for part in supernet.network.parameters():
-        (undecayed if part.ndim == 1 else matrices if part.ndim == 4 and part.shape[1] > 1 else others).append(part)
-    common = {"lr": 0.0, "orthogonal": False, "peak": _OTHERS * recipe.learning_rate}
+    weights = [part for part in supernet.network.parameters() if part.ndim > 1]
+    matrices = [part for part in weights if part.ndim == 4 and part.shape[1] > 1]  # not depthwise, nor the classifier
+    others = [part for part in weights if not (part.ndim == 4 and part.shape[1] > 1)]
+    undecayed = [*(part for part in supernet.network.parameters() if part.ndim == 1), *supernet.kernels.values()]
+    peak, decay = recipe.learning_rate, recipe.weight_decay
     return [
-        {
-            "params": matrices,
-            "lr": 0.0,
-            "orthogonal": True,
-            "peak": recipe.learning_rate,
-            "weight_decay": recipe.weight_decay,
-        },
-        {"params": others, **common, "weight_decay": recipe.weight_decay},
-        {"params": undecayed, **common, "weight_decay": 0.0},
+        {"params": matrices, "orthogonal": True, "peak": peak, "weight_decay": decay},
+        {"params": others, "peak": _OTHERS * peak, "weight_decay": decay},
+        {"params": undecayed, "peak": _OTHERS * peak},
     ]
 
 

@@ -7,7 +7,7 @@ import warnings
 
 import torch
 
-from surronas.selection.quiet import quietly
+from surronas.threads import quietly, single_thread
 
 
 def test_threads_and_filters_come_back_when_the_last_of_several_threads_leaves():
@@ -32,3 +32,18 @@ def test_threads_and_filters_come_back_when_the_last_of_several_threads_leaves()
         thread.join()
     assert seen == [1, 1]
     assert (torch.get_num_threads(), list(warnings.filters)) == before
+
+
+def test_who_leaves_first_does_not_change_the_other_s_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        first, second = single_thread(), quietly()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert torch.get_num_threads() == 1
+        second.__exit__(None, None, None)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
