@@ -15,7 +15,6 @@ _RANGES = {
     "warmup_epochs": "[0, inf)",
     "epochs": "[1, inf)",
     "n_random": "[0, inf)",
-    "largest_every": "[1, inf)",
     "batch_size": "[2, inf)",
     "learning_rate": "(0, inf)",
     "momentum": "(0, 1)",
@@ -43,8 +42,6 @@ class Recipe:
         All epochs, those included.
     n_random : int
         Random subnets a batch.
-    largest_every : int
-        After the warm-up the largest network learns in every so many steps, and only teaches in the others.
     batch_size : int
         Of all processes together.
     learning_rate : float
@@ -79,8 +76,7 @@ class Recipe:
 
     warmup_epochs: int = 3
     epochs: int = 30
-    n_random: int = 2
-    largest_every: int = 2
+    n_random: int = 1
     batch_size: int = 128
     learning_rate: float = 0.02
     momentum: float = 0.9
@@ -119,7 +115,5 @@ def _checked(name: str, kind: str, value: Any) -> bool | int | float:
     return int(value) if kind == "int" else float(value)
 
 
-ADAPTATION = Recipe(
-    warmup_epochs=0, epochs=10, n_random=1, largest_every=1, batch_size=64, learning_rate=0.02, ema=0.99, flip=False
-)
+ADAPTATION = Recipe(warmup_epochs=0, epochs=10, n_random=1, batch_size=64, learning_rate=0.02, ema=0.99, flip=False)
 """Fine-tuning a trained supernet on some thousand images; ``dataclasses.replace(ADAPTATION, epochs=20)`` changes it."""

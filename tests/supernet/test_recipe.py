@@ -14,8 +14,7 @@ def test_the_defaults_are_those_of_the_shipped_weights():
     assert asdict(Recipe()) == {
         "warmup_epochs": 3,
         "epochs": 30,
-        "n_random": 2,
-        "largest_every": 2,
+        "n_random": 1,
         "batch_size": 128,
         "learning_rate": 0.02,
         "momentum": 0.9,
@@ -43,7 +42,6 @@ def test_every_setting_is_documented():
         ({"warmup_epochs": -1}, "'warmup_epochs' .* Got -1"),
         ({"warmup_epochs": 31}, "'warmup_epochs' of a Recipe must be at most its epochs, 30. Got 31."),
         ({"n_random": -1}, "'n_random'"),
-        ({"largest_every": 0}, "'largest_every'"),
         ({"batch_size": 1}, r"'batch_size' of a Recipe must be an int in \[2, inf\)"),
         ({"learning_rate": 0}, r"'learning_rate' of a Recipe must be a number in \(0, inf\). Got 0."),
         ({"learning_rate": float("inf")}, "'learning_rate'"),
