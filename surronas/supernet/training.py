@@ -104,7 +104,7 @@ class Trainer:
         self.augment = augment or partial(crop_and_flip, flip=recipe.flip)
         self.average = {name: part.detach().clone() for name, part in supernet.named_parameters()}
         self.dtype = torch.bfloat16 if recipe.bfloat16 else torch.float32
-        self.optimizer = Muon(_groups(supernet, recipe), recipe.momentum, self.dtype)
+        self.optimizer: torch.optim.Optimizer = Muon(_groups(supernet, recipe), recipe.momentum, self.dtype)
         self.step, self.seconds = 0, 0.0
         self.losses: list[tuple[float, ...]] = []
 

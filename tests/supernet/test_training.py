@@ -17,7 +17,7 @@ from surronas.supernet.network import SuperNet
 from surronas.supernet.training import Trainer
 
 # Of steps 0, 4, 8 and 12. `pytest tests/supernet/test_training.py -k golden` says what it finds where it is not this.
-GOLDEN = [(2.344507,), (2.230886,), (2.105483,), (2.098609, 2.294587, 2.297263)]
+GOLDEN = [(2.344507,), (2.230886,), (2.105483,), (2.070405, 2.289897, 2.292841)]
 
 
 def trainer(tiny, *, largest=None, **changes):
