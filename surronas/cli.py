@@ -162,6 +162,7 @@ def _list(arguments: argparse.Namespace, console: Console) -> None:
     from surronas.encoders import get_encoder, list_encoders
     from surronas.predictors import get_predictor, list_predictors
     from surronas.spaces import get_space, list_spaces
+    from surronas.supernet.pretrained import _pretrained, list_pretrained
 
     kinds: dict[str, tuple[list[str], Callable[[str], object]]] = {
         "search spaces": (list_spaces(), get_space),
@@ -170,6 +171,7 @@ def _list(arguments: argparse.Namespace, console: Console) -> None:
         "benchmark tables": (list_benchmarks(), _benchmarks.get),
         "formats of your own files": (list_formats(), get_format),
         "image sets": (list_images(), _images.get),
+        "trained supernets": (list_pretrained(), _pretrained.get),
     }
     for kind, (names, get) in kinds.items():
         table = Table("name", "what it is", title=kind, title_justify="left", title_style="bold", expand=True)

@@ -9,6 +9,7 @@ from surronas.datasets import BenchmarkTable, TableInfo, Target
 from surronas.datasets.formats import list_formats
 from surronas.datasets.images import list_images
 from surronas.spaces import get_space
+from surronas.supernet import list_pretrained
 
 
 @pytest.fixture
@@ -90,5 +91,5 @@ def test_list_names_every_part(capsys, monkeypatch):
     assert cli.main(["list"]) == 0
     printed = capsys.readouterr().out
     names = ["nasbench201", "nasbench_graph", "one_hot", "graph_features", "linear", "gp", "analog_nasbench"]
-    for name in (*names, *list_formats(), *list_images()):
+    for name in (*names, *list_formats(), *list_images(), *list_pretrained()):
         assert f" {name} " in printed
