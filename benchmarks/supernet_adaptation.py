@@ -72,7 +72,7 @@ def from_scratch(supernet: SuperNet, images: ImageData, x: Any, seconds: float, 
     images = prepare_images(images, supernet.space)
     alone = SuperNet(supernet.space, images.n_classes, normalization=images.normalization, largest=x)
     recipe = replace(ADAPTATION, learning_rate=0.1, seed=seed)
-    return fitted(Trainer(alone, images, recipe, subnets=lambda step: [(x, True)]), seconds)
+    return fitted(Trainer(alone, images, recipe, subnets=lambda step: [x]), seconds)
 
 
 def run(name: str, seed: int, args: Any) -> list[dict[str, Any]]:

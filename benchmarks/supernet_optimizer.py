@@ -67,7 +67,7 @@ def measured(name: str, rate: float, seed: int, epochs: int) -> dict[str, Any]:
     arch[space.gene_names.index("resolution")] = 1
     supernet = SuperNet(space, images.n_classes, normalization=images.normalization)
     recipe = Recipe(warmup_epochs=0, epochs=epochs, ema=0.98, seed=seed)
-    trainer = Trainer(supernet, images, recipe, subnets=lambda step: [(arch, True)])
+    trainer = Trainer(supernet, images, recipe, subnets=lambda step: [arch])
     trainer.optimizer = OPTIMIZERS[name](trainer, rate)
     while trainer.step < trainer.n_steps:
         trainer.run_step()

@@ -67,7 +67,7 @@ def train_alone(spec: dict[str, Any], arch: list[int], epochs: int, steps: int |
     torch.manual_seed(recipe.seed)
     images = sn.load_images("cifar10")
     alone = SuperNet(MBConv(**spec), images.n_classes, normalization=images.normalization, largest=arch)
-    trainer = Trainer(alone, images, recipe, subnets=lambda step: [(arch, True)])
+    trainer = Trainer(alone, images, recipe, subnets=lambda step: [arch])
     while trainer.step < (steps or trainer.n_steps):
         trainer.run_step()
     frame = accuracies(trainer.result(), images, [arch], n, 1)

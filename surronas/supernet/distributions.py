@@ -99,8 +99,8 @@ class OneAStep:
     draw: Distribution
     seed: int = 0
 
-    def __call__(self, step: int) -> list[tuple[Any, bool]]:
-        return [(self.draw(np.random.default_rng((self.seed, step))), True)]
+    def __call__(self, step: int) -> list[IntArray]:
+        return [self.draw(np.random.default_rng((self.seed, step)))]
 
 
 @dataclass(frozen=True)
@@ -114,17 +114,14 @@ class Taught:
     draw : Distribution
     n : int, default=2
         Subnets a step.
-    teacher_every : int, default=1
-        The teacher learns in every so many steps, and only teaches in the others.
     seed : int
     """
 
     teacher: Any
     draw: Distribution
     n: int = 2
-    teacher_every: int = 1
     seed: int = 0
 
-    def __call__(self, step: int) -> list[tuple[Any, bool]]:
+    def __call__(self, step: int) -> list[IntArray]:
         rng = np.random.default_rng((self.seed, step))
-        return [(self.teacher, step % self.teacher_every == 0), *((self.draw(rng), True) for _ in range(self.n))]
+        return [self.teacher, *(self.draw(rng) for _ in range(self.n))]

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from surronas.spaces.base import IntArray
 from surronas.spaces.mbconv import MBConv
 from surronas.supernet.recipe import Recipe
 
 __all__ = ["Sandwich", "Subnets"]
 
-Subnets = Callable[[int], Iterable[tuple[Any, bool]]]
-"""Number of a step -> its subnets, the teacher first, each with whether it learns; ``training`` says more."""
+Subnets = Callable[[int], Iterable[Any]]
+"""Number of a step -> its subnets, the teacher first; ``training`` says more."""
 
 
 class Sandwich:
@@ -29,9 +30,9 @@ class Sandwich:
     def __init__(self, space: MBConv, recipe: Recipe, warmup_steps: int) -> None:
         self.space, self.recipe, self.warmup_steps = space, recipe, warmup_steps
 
-    def __call__(self, step: int) -> list[tuple[Any, bool]]:
+    def __call__(self, step: int) -> list[IntArray]:
         if step < self.warmup_steps:
-            return [(self.space.largest(), True)]
+            return [self.space.largest()]
         seed = np.random.default_rng((self.recipe.seed, step)).integers(2**32)
-        students = [self.space.smallest(), *self.space.sample(self.recipe.n_random, int(seed), unique=False)]
-        return [(x, True) for x in (self.space.largest(), *students)]
+        random = self.space.sample(self.recipe.n_random, int(seed), unique=False)
+        return [self.space.largest(), self.space.smallest(), *random]

@@ -4,9 +4,9 @@ What learns is up to the caller, so that the supernet's own training, fine-tunin
 scratch are the same steps. The contract:
 
 - ``Trainer(supernet, images, recipe)`` starts from the weights that the supernet has, and trains these in place.
-- ``subnets(step)`` names the architectures of a step, each with whether it learns. The first reads the labels; it is
-  the teacher, whose outputs the others learn. It must give the same answer for the same step in every process and after
-  a resumption, so what is random in it follows from the step's number. By default it is ``Sandwich``.
+- ``subnets(step)`` names the architectures of a step. The first learns the labels, the others learn its outputs. It
+  must give the same answer for the same step in every process and after a resumption, so what is random in it follows
+  from the step's number. By default it is ``Sandwich``.
 - ``augment(images, generator)`` changes a batch, (n, c, h, w) uint8 to the same, and draws from the generator only.
 - Channels are sorted by importance when the recipe's warm-up ends; a recipe without a warm-up never sorts.
 - Parameters that no subnet of a step uses, and those with ``requires_grad=False``, stay as they are.
@@ -15,7 +15,7 @@ scratch are the same steps. The contract:
 A single network from scratch is a supernet that holds nothing larger, and is all that learns::
 
     supernet = SuperNet(space, images.n_classes, normalization=images.normalization, largest=x)
-    trainer = Trainer(supernet, images, Recipe(warmup_epochs=0, epochs=5), subnets=lambda step: [(x, True)])
+    trainer = Trainer(supernet, images, Recipe(warmup_epochs=0, epochs=5), subnets=lambda step: [x])
     while trainer.step < trainer.n_steps:
         trainer.run_step()
     network = trainer.result().extract(x)
@@ -131,16 +131,14 @@ class Trainer:
         images, labels = self._batch()
         self.optimizer.zero_grad()
         losses, teacher = [], None
-        for x, learns in self.subnets(self.step):
-            with torch.set_grad_enabled(learns):
-                logits = self.supernet(self.supernet.inputs(images, x, self.dtype), x)
+        for x in self.subnets(self.step):
+            logits = self.supernet(self.supernet.inputs(images, x, self.dtype), x)
             if teacher is None:
                 loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
                 teacher = logits.detach().softmax(1)
             else:
                 loss = F.cross_entropy(logits, teacher)
-            if learns:
-                loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
         self._share_gradients()
         nn.utils.clip_grad_norm_(self.supernet.parameters(), recipe.clip)

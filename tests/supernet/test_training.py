@@ -86,29 +86,20 @@ def test_a_checkpoint_that_does_not_know_its_images_is_read(tiny, tmp_path):
 def test_the_first_reads_the_labels_and_the_others_its_outputs(tiny):
     """Against plain autograd on extracted networks' own definition of the loss."""
     small, large = tiny.space.smallest(), tiny.space.largest()
-    for teaches_only in (False, True):
-        of = trainer(
-            tiny,
-            warmup_epochs=0,
-            clip=float("inf"),
-            label_smoothing=0.1,
-            subnets=lambda step, only=teaches_only: [(large, not only), (small, True)],
-        )
-        images, labels = of._batch()
-        supernet = of.supernet
-        outputs = supernet(supernet.inputs(images, large), large)
-        taught = supernet(supernet.inputs(images, small), small)
-        loss = F.cross_entropy(outputs, labels, label_smoothing=0.1)
-        lesson = -(outputs.detach().softmax(1) * taught.log_softmax(1)).sum(1).mean()
-        wanted = torch.autograd.grad(
-            lesson + (0 if teaches_only else loss), list(supernet.parameters()), allow_unused=True
-        )
-        assert of.run_step() == pytest.approx((loss.item(), lesson.item()), rel=1e-6)
-        for part, gradient in zip(supernet.parameters(), wanted, strict=True):
-            if gradient is None:
-                assert part.grad is None
-            else:
-                torch.testing.assert_close(part.grad, gradient, rtol=1e-4, atol=1e-6)
+    of = trainer(tiny, warmup_epochs=0, clip=float("inf"), label_smoothing=0.1, subnets=lambda step: [large, small])
+    images, labels = of._batch()
+    supernet = of.supernet
+    outputs = supernet(supernet.inputs(images, large), large)
+    taught = supernet(supernet.inputs(images, small), small)
+    loss = F.cross_entropy(outputs, labels, label_smoothing=0.1)
+    lesson = -(outputs.detach().softmax(1) * taught.log_softmax(1)).sum(1).mean()
+    wanted = torch.autograd.grad(lesson + loss, list(supernet.parameters()), allow_unused=True)
+    assert of.run_step() == pytest.approx((loss.item(), lesson.item()), rel=1e-6)
+    for part, gradient in zip(supernet.parameters(), wanted, strict=True):
+        if gradient is None:
+            assert part.grad is None
+        else:
+            torch.testing.assert_close(part.grad, gradient, rtol=1e-4, atol=1e-6)
 
 
 def test_the_average_follows_the_weights(tiny):
@@ -129,14 +120,14 @@ def test_channels_are_sorted_once_when_the_warm_up_ends(tiny, monkeypatch):
     sorted_at = []
     monkeypatch.setattr(training, "sort_channels", lambda supernet: sorted_at.append(of.step))
     for warmup, when in ((1, [5]), (0, []), (2, [])):
-        of = trainer(tiny, epochs=2, warmup_epochs=warmup, subnets=lambda step: [(tiny.space.smallest(), True)])
+        of = trainer(tiny, epochs=2, warmup_epochs=warmup, subnets=lambda step: [tiny.space.smallest()])
         steps(of, 8)
         assert sorted_at == when
         sorted_at.clear()
 
 
 def test_the_learning_rate_rises_and_falls(tiny):
-    of = trainer(tiny, learning_rate=0.2, epochs=20, subnets=lambda step: [(tiny.space.smallest(), True)])
+    of = trainer(tiny, learning_rate=0.2, epochs=20, subnets=lambda step: [tiny.space.smallest()])
     rates = []
     for _ in range(100):
         of.run_step()
@@ -148,7 +139,7 @@ def test_the_learning_rate_rises_and_falls(tiny):
 
 def test_one_network_from_scratch_learns_alone(tiny):
     x = tiny.space.sample(20, 1)[7]
-    of = trainer(tiny, largest=x, warmup_epochs=0, epochs=12, learning_rate=0.3, subnets=lambda step: [(x, True)])
+    of = trainer(tiny, largest=x, warmup_epochs=0, epochs=12, learning_rate=0.3, subnets=lambda step: [x])
     kernels = [part.clone() for part in of.supernet.kernels.values()]
     steps(of, of.n_steps)
     assert {len(losses) for losses in of.losses} == {1}
@@ -160,7 +151,7 @@ def test_one_network_from_scratch_learns_alone(tiny):
 
 
 def test_what_is_frozen_or_unused_stays(tiny):
-    of = trainer(tiny, warmup_epochs=0, subnets=lambda step: [(tiny.space.smallest(), True)])
+    of = trainer(tiny, warmup_epochs=0, subnets=lambda step: [tiny.space.smallest()])
     of.supernet.network.stem.requires_grad_(False)
     before = {name: part.detach().clone() for name, part in of.supernet.named_parameters()}
     steps(of, 3)
