@@ -70,7 +70,7 @@ def uninterrupted(request, start, tmp_path_factory):
 def test_a_folder_holds_all_that_a_training_gives(uninterrupted, tiny):
     world, folder = uninterrupted
     losses, weights = outcome(folder)
-    assert [len(of_step) for of_step in losses] == [1] * 5 + [4] * 15
+    assert [len(of_step) for of_step in losses] == [1] * 5 + [3] * 15
     table = pd.read_csv(folder / "losses.csv")
     assert list(table) == ["step", "epoch", "largest", "smallest", "random"]
     assert table["epoch"].tolist() == pytest.approx([step / 5 for step in range(1, 21)])
