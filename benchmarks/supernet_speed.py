@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from surronas.spaces.mbconv import MBConv, Stage
-from surronas.spaces.mbconv_layers import Conv2d
+from surronas.spaces.networks.mbconv_layers import Conv2d
 from surronas.supernet.machine import keep_freed_memory
 from surronas.supernet.network import SuperNet
 

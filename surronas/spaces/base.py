@@ -425,8 +425,43 @@ class SearchSpace:
         raise SurronasError(f"The space {self.name!r} defines no networks, so it has no analytic cost.")
 
     def build(self, x: Any, **network_options: Any) -> Any:
-        """The architecture as a ``torch.nn.Module``."""
+        """The network of one architecture, freshly initialised.
+
+        Parameters
+        ----------
+        x : (n_genes,) int, or what else ``parse`` reads
+            Its canonical form is built.
+        **network_options
+            ``num_classes``, ``in_channels`` (3), ``resolution`` (side of the images that it is for), and those that
+            ``cost`` takes.
+
+        Returns
+        -------
+        torch.nn.Module
+            (n, in_channels, r, r) float -> (n, num_classes) logits. Its ``features`` give the last feature map, its
+            ``classifier`` is the linear layer, ``resolution`` is r.
+
+        Raises
+        ------
+        InvalidInputError
+        SurronasError
+            When the space defines no networks.
+        """
+        for name, value in network_options.items():
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+                continue
+            if value < 1:
+                raise InvalidInputError(f"The '{name}' parameter of build must be at least 1. Got {value}.")
+        return self.network_of(self.canonical(self.parse([x]))[0], **network_options)
+
+    def network_of(self, c: IntArray, **network_options: Any) -> Any:
+        """The network of a canonical genotype, what ``build`` returns."""
         raise SurronasError(f"The space {self.name!r} defines no networks to build.")
+
+    @property
+    def has_network(self) -> bool:
+        """Whether ``build`` is defined."""
+        return type(self).network_of is not SearchSpace.network_of or type(self).build is not SearchSpace.build
 
     # -- identity ------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations, permutations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from surronas.spaces import register_space
 from surronas.spaces.base import Gene, IntArray, SearchSpace
-from surronas.spaces.darts_network import network_cost
+from surronas.spaces.darts_cost import network_cost
 from surronas.spaces.darts_notations import genotype_text, read_genotype, read_text
 from surronas.spaces.graph import ArchGraph
+
+if TYPE_CHECKING:
+    from surronas.spaces.networks.layers import Network
 
 OPS = (
     "max_pool_3x3",
@@ -128,6 +131,22 @@ class DARTS(SearchSpace):
         labels[:, 1:-1] = (np.take_along_axis(ops, used, axis=2) - 1 + [[0], [len(OPS)]]).reshape(len(C), 16)
         names = tuple(f"{cell}_{op}" for cell in CELLS for op in OPS)
         return ArchGraph(adjacency, labels, names, identity=("normal_skip_connect",))
+
+    def network_of(  # type: ignore[override]
+        self,
+        c: IntArray,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        resolution: int = 32,
+        channels: int = 32,
+        layers: int = 8,
+        affine: bool = False,
+    ) -> Network:
+        from surronas.spaces.networks.darts import build
+
+        normal, reduction = (zip(EDGES, ops, strict=True) for ops in _edge_ops(c[None])[0].tolist())
+        cells = {edge: OPS[op - 1] for edge, op in normal if op}, {edge: OPS[op - 1] for edge, op in reduction if op}
+        return build(cells, channels, layers, affine, num_classes, in_channels, resolution)
 
     def cost(  # type: ignore[override]
         self,

@@ -18,7 +18,7 @@ from surronas.spaces.graph import ArchGraph
 from surronas.spaces.mbconv_stage import Stage, ascending, positive
 
 if TYPE_CHECKING:
-    from surronas.spaces.mbconv_network import MBConvNetwork
+    from surronas.spaces.networks.mbconv import MBConvNetwork
 
 __all__ = ["MBConv", "Shapes", "Stage"]
 
@@ -266,7 +266,7 @@ class MBConv(SearchSpace):
         torch.nn.Module
             (n, in_channels, r, r) float -> (n, num_classes) logits, with r its ``resolution``.
         """
-        from surronas.spaces.mbconv_network import MBConvNetwork
+        from surronas.spaces.networks.mbconv import MBConvNetwork
 
         num_classes = positive(num_classes, "num_classes", "build")
         return MBConvNetwork(self, x, num_classes, positive(in_channels, "in_channels", "build"), resolution)

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Mapping, Sequence
 from itertools import permutations, product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,10 @@ from surronas.exceptions import InvalidInputError
 from surronas.spaces import register_space
 from surronas.spaces.base import Gene, IntArray, SearchSpace
 from surronas.spaces.graph import ArchGraph
-from surronas.spaces.nasbench101_network import network_cost
+from surronas.spaces.nasbench101_cost import inner_channels, network_cost
+
+if TYPE_CHECKING:
+    from surronas.spaces.networks.layers import Network
 
 OPS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 NODES = 7
@@ -162,6 +165,23 @@ class NASBench101(SearchSpace):
         ops = np.full((len(C), NODES), -1, dtype=np.int64)
         ops[:, 1:-1] = np.where(np.any(adjacency[:, 1:-1], axis=2), C[:, _EDGES:], -1)
         return ArchGraph(adjacency, ops, OPS)
+
+    def network_of(  # type: ignore[override]
+        self,
+        c: IntArray,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        resolution: int = 32,
+        channels: int = 128,
+        stacks: int = 3,
+        modules: int = 3,
+    ) -> Network:
+        from surronas.spaces.networks.nasbench101 import build
+
+        edges = _adjacency(c[None])
+        inner = [inner_channels(edges, channels * 2**stack)[0].tolist() for stack in range(stacks)]
+        ops = [OPS[code] for code in c[_EDGES:]]
+        return build(edges[0], ops, inner, channels, modules, num_classes, in_channels, resolution)
 
     def cost(  # type: ignore[override]
         self,

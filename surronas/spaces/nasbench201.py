@@ -7,7 +7,7 @@ import random
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from surronas.spaces import register_space
 from surronas.spaces._cells import EDGES, draw, without_dead_edges
 from surronas.spaces.base import Gene, IntArray, SearchSpace, as_integers
 from surronas.spaces.graph import ArchGraph
+
+if TYPE_CHECKING:
+    from surronas.spaces.networks.layers import Network
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NASLIB_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
@@ -106,6 +109,21 @@ class NASBench201(SearchSpace):
 
     def graph_of(self, C: IntArray) -> ArchGraph:
         return draw(C, OPS[1:])
+
+    def network_of(  # type: ignore[override]
+        self,
+        c: IntArray,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        resolution: int = 32,
+        channels: int = 16,
+        cells: int = 5,
+    ) -> Network:
+        from surronas.spaces.networks.resnet_cells import build
+
+        widths = [channels * 2**stage for stage in range(3)]
+        stages = [[width] * cells for width in widths]
+        return build([OPS[code] for code in c], stages, widths[1:], num_classes, in_channels, resolution)
 
     def cost(  # type: ignore[override]
         self, X: Any, num_classes: int = 10, resolution: int = 32, channels: int = 16, cells: int = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,9 @@ from surronas.exceptions import InvalidInputError
 from surronas.spaces import register_space
 from surronas.spaces.base import Gene, IntArray, SearchSpace
 from surronas.spaces.graph import ArchGraph
+
+if TYPE_CHECKING:
+    from surronas.spaces.networks.layers import Network
 
 BLOCKS = ("identity", "mb3_k3", "mb6_k5")
 STAGES = (2, 3, 3)
@@ -65,6 +68,15 @@ class NASBenchMacro(SearchSpace):
     def graph_of(self, C: IntArray) -> ArchGraph:
         ops = np.where(_IS_FIRST, C, len(_IN_FIRST) + C - 1)
         return ArchGraph.chain(ops, _IS_FIRST | (C != 0), _IN_FIRST + _ELSEWHERE)
+
+    def network_of(  # type: ignore[override]
+        self, c: IntArray, num_classes: int = 10, in_channels: int = 3, resolution: int = 32
+    ) -> Network:
+        from surronas.spaces.networks.nasbench_macro import build
+
+        blocks = iter([BLOCKS[code] for code in c])
+        stages = [[next(blocks) for _ in range(depth)] for depth in STAGES]
+        return build(stages, STEM, HEAD, num_classes, in_channels, resolution)
 
     def cost(self, X: Any, num_classes: int = 10, resolution: int = 32) -> pd.DataFrame:  # type: ignore[override]
         """Parameters and multiply-adds of convolutions and classifier: the benchmark's ``params`` and ``flops``."""

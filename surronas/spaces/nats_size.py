@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from surronas.exceptions import InvalidInputError
 from surronas.spaces import register_space
-from surronas.spaces.base import Gene, SearchSpace
+from surronas.spaces.base import Gene, IntArray, SearchSpace
+
+if TYPE_CHECKING:
+    from surronas.spaces.networks.layers import Network
 
 WIDTHS = tuple(range(8, 65, 8))
+CELL = ("nor_conv_3x3", "nor_conv_3x3", "nor_conv_3x3", "skip_connect", "nor_conv_3x3", "nor_conv_3x3")
 BLOCKS = ("cell1", "reduction1", "cell2", "reduction2", "cell3")
 
 
@@ -43,6 +47,14 @@ class NATSSize(SearchSpace):
 
     def format(self, X: Any) -> list[str]:
         return [":".join(str(WIDTHS[code]) for code in row) for row in self.parse(X).tolist()]
+
+    def network_of(  # type: ignore[override]
+        self, c: IntArray, num_classes: int = 10, in_channels: int = 3, resolution: int = 32
+    ) -> Network:
+        from surronas.spaces.networks.resnet_cells import build
+
+        first, second, third, fourth, fifth = (WIDTHS[code] for code in c)
+        return build(CELL, [[first], [third], [fifth]], [second, fourth], num_classes, in_channels, resolution)
 
     def cost(self, X: Any, num_classes: int = 10, resolution: int = 32) -> pd.DataFrame:  # type: ignore[override]
         """Parameters, multiply-adds and published FLOPs.

@@ -6,14 +6,14 @@ import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from surronas.exceptions import InvalidInputError
-from surronas.spaces import ofa_network as network
+from surronas.spaces import ofa_cost as network
 from surronas.spaces import ofa_notations as notations
 from surronas.spaces import register_space
 from surronas.spaces.base import Gene, IntArray, SearchSpace, as_integers
@@ -29,6 +29,9 @@ from surronas.spaces.ofa_notations import (
     STAGES,
     WIDTHS,
 )
+
+if TYPE_CHECKING:
+    from surronas.spaces.networks.layers import Network
 
 OPS = tuple(f"mb{e}_k{k}" for e in EXPANSIONS for k in KERNELS)
 
@@ -152,6 +155,13 @@ class OFAMobileNetV3(SearchSpace):
             missing from ``cost`` is stem, first block and head, which depend on resolution and width alone.
         """
         return network.layer_cost(self.canonical(self.parse(X)))
+
+    def network_of(  # type: ignore[override]
+        self, c: IntArray, num_classes: int = 1000, in_channels: int = 3, resolution: int | None = None
+    ) -> Network:
+        from surronas.spaces.networks.ofa_mbv3 import build
+
+        return build(c, num_classes, in_channels, resolution)
 
     def cost(self, X: Any, num_classes: int = 1000) -> pd.DataFrame:  # type: ignore[override]
         """Parameters and multiply-adds (convolutions and linear layers) at the genotype's resolution and width.

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from surronas.spaces._cells import EDGES, draw, without_dead_edges
 from surronas.spaces._transnasbench101 import STEM, conv, network_cost, side_after
 from surronas.spaces.base import Gene, IntArray, SearchSpace
 from surronas.spaces.graph import ArchGraph
+
+if TYPE_CHECKING:
+    from surronas.spaces.networks.layers import Network
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")
 # Base channels and five modules of two cells; a 4 doubles the channels and halves the resolution in its first cell.
@@ -69,6 +72,13 @@ class TransNASBench101Micro(SearchSpace):
 
     def graph_of(self, C: IntArray) -> ArchGraph:
         return draw(C, OPS[1:])
+
+    def network_of(  # type: ignore[override]
+        self, c: IntArray, num_classes: int = 75, in_channels: int = 3, resolution: int = 256
+    ) -> Network:
+        from surronas.spaces.networks.transnas_cells import build
+
+        return build([OPS[code] for code in c], SKELETON.partition("-")[2], num_classes, in_channels, resolution)
 
     def cost(self, X: Any, num_classes: int = 75, resolution: int = 256) -> pd.DataFrame:  # type: ignore[override]
         """Parameters and multiply-adds (convolutions and classifier) of the network of pruned cells that classifies.

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from surronas.spaces.mbconv_layers import ConvNorm
+from surronas.spaces.networks.mbconv_layers import ConvNorm
 
 __all__ = ["deployed", "fold"]
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from surronas.exceptions import InvalidInputError, UnknownNameError
-from surronas.spaces.mbconv_network import MBConvNetwork
+from surronas.spaces.networks.mbconv import MBConvNetwork
 
 __all__ = ["HEADS", "Head", "fit_head", "fit_prototypes", "fit_ridge"]
 

@@ -14,7 +14,7 @@ from surronas.datasets.images import Normalization
 from surronas.exceptions import InvalidInputError
 from surronas.spaces.base import IntArray
 from surronas.spaces.mbconv import MBConv
-from surronas.spaces.mbconv_network import MBConvNetwork
+from surronas.spaces.networks.mbconv import MBConvNetwork
 
 __all__ = ["SuperNet"]
 

@@ -14,7 +14,7 @@ import pytest
 from surronas.exceptions import InvalidInputError
 from surronas.spaces import get_space
 from surronas.spaces.nasbench101 import NASLIB_OPS, OPS
-from surronas.spaces.nasbench101_network import network_cost
+from surronas.spaces.nasbench101_cost import network_cost
 
 space = get_space("nasbench101")
 UPPER = np.triu_indices(7, k=1)

@@ -55,7 +55,7 @@ def _sides(resolution: IntArray) -> IntArray:
     return np.stack(sides, axis=1)
 
 
-def _divisible(channels: IntArray) -> IntArray:
+def divisible(channels: IntArray) -> IntArray:
     """Channels rounded to multiples of 8, at least 8 and not more than a tenth below."""
     rounded = np.maximum(8, (channels + 4) // 8 * 8)
     return np.where(10 * rounded < 9 * channels, rounded + 8, rounded)
@@ -64,9 +64,9 @@ def _divisible(channels: IntArray) -> IntArray:
 def layer_cost(C: IntArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Parameters and multiply-adds of each block of canonical genotypes, (n, 20) each; 0 where there is no block."""
     at = Shapes(C)
-    middle = _divisible(at.c_in * at.expand)
+    middle = divisible(at.c_in * at.expand)
     squeezed = SQUEEZED[:, None]
-    hidden = np.where(squeezed, _divisible(middle // 4), 0)
+    hidden = np.where(squeezed, divisible(middle // 4), 0)
     biases = np.where(squeezed, middle + hidden, 0)
     params = middle * (at.c_in + at.kernel**2 + at.c_out + 2 * hidden) + biases + 4 * middle + 2 * at.c_out
     madds = middle * (at.c_in * at.side_in**2 + (at.kernel**2 + at.c_out) * at.side_out**2 + 2 * hidden)

@@ -41,7 +41,7 @@ def network_cost(
             area = resolution**2
             extra += 4 * width * area
             width *= 2
-        inner = _inner_channels(edges, width)
+        inner = inner_channels(edges, width)
         weights = (kernel * inner**2).sum(axis=1)
         projected = np.where(edges[:, 0, 1:], np.c_[inner, np.full(n, width)], 0).sum(axis=1)
         normed = np.where(kernel > 0, inner, 0).sum(axis=1) + projected
@@ -55,7 +55,7 @@ def network_cost(
     return pd.DataFrame({"params": params + head + num_classes, "madds": madds + head, "flops": madds + head + extra})
 
 
-def _inner_channels(edges: NDArray[np.bool_], width: int) -> IntArray:
+def inner_channels(edges: NDArray[np.bool_], width: int) -> IntArray:
     """(n, 5) channels of the inner nodes.
 
     The nodes that feed the output share its channels, the first of them one more where that does not come out

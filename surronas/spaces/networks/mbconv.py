@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from surronas.spaces.mbconv_layers import ConvNorm
+from surronas.spaces.networks.mbconv_layers import ConvNorm
 
 if TYPE_CHECKING:
     from surronas.spaces.mbconv import MBConv, Shapes

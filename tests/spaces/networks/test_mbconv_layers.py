@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from surronas.spaces.mbconv_layers import BatchNorm2d, Conv2d, ConvNorm
+from surronas.spaces.networks.mbconv_layers import BatchNorm2d, Conv2d, ConvNorm
 
 
 def depthwise(channels, kernel=3, stride=1, side=7, n=4, seed=0):

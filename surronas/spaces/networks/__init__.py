@@ -1,0 +1,1 @@
+"""The spaces' networks in torch, which ``space.build`` imports when it is asked for one."""

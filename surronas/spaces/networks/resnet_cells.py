@@ -1,0 +1,67 @@
+"""The networks of NAS-Bench-201 and of NATS-Bench's sizes: cells between residual blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from torch import nn
+
+from surronas.spaces._cells import EDGES
+from surronas.spaces.networks.layers import Cell, Network, Residual, Zero, conv_norm, relu_conv_norm
+
+__all__ = ["build"]
+
+Operation = Callable[[int, int], nn.Module]
+
+_OPERATIONS: Mapping[str, Operation] = {
+    "skip_connect": lambda c_in, c_out: nn.Identity() if c_in == c_out else conv_norm(c_in, c_out, 1),
+    "nor_conv_1x1": lambda c_in, c_out: relu_conv_norm(c_in, c_out, 1),
+    "nor_conv_3x3": lambda c_in, c_out: relu_conv_norm(c_in, c_out, 3),
+    "avg_pool_3x3": lambda c_in, c_out: nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False),
+}
+
+
+def build(
+    ops: Sequence[str],
+    stages: Sequence[Sequence[int]],
+    between: Sequence[int],
+    num_classes: int,
+    in_channels: int,
+    resolution: int,
+) -> Network:
+    """The network of a cell.
+
+    Parameters
+    ----------
+    ops : sequence of str
+        On the six edges; ``"none"`` where there is none.
+    stages : sequence of sequence of int
+        The channels that the cells of each stage give.
+    between : sequence of int
+        Those that the residual blocks between the stages give.
+    """
+    c = stages[0][0]
+    layers: list[nn.Module] = [conv_norm(in_channels, c, 3)]
+    for stage, widths in enumerate(stages):
+        if stage:
+            layers.append(_reduction(c, between[stage - 1]))
+            c = between[stage - 1]
+        for width in widths:
+            layers.append(_cell(ops, c, width))
+            c = width
+    layers.append(nn.Sequential(nn.BatchNorm2d(c), nn.ReLU()))
+    return Network(nn.Sequential(*layers), c, num_classes, resolution)
+
+
+def _cell(ops: Sequence[str], c_in: int, c_out: int) -> Cell:
+    edges = {
+        (start, end): _OPERATIONS[op](c_out if start else c_in, c_out)
+        for (start, end), op in zip(EDGES, ops, strict=True)
+        if op != "none"
+    }
+    return Cell(edges or {(0, 3): Zero(c_out)})
+
+
+def _reduction(c_in: int, c_out: int) -> Residual:
+    body = nn.Sequential(relu_conv_norm(c_in, c_out, 3, stride=2), relu_conv_norm(c_out, c_out, 3))
+    return Residual(body, nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(c_in, c_out, 1, bias=False)))
