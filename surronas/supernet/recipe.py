@@ -75,7 +75,7 @@ class Recipe:
     """
 
     warmup_epochs: int = 3
-    epochs: int = 30
+    epochs: int = 24
     n_random: int = 1
     batch_size: int = 128
     learning_rate: float = 0.02

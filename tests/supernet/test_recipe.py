@@ -13,7 +13,7 @@ from surronas.supernet.recipe import Recipe
 def test_the_defaults_are_those_of_the_shipped_weights():
     assert asdict(Recipe()) == {
         "warmup_epochs": 3,
-        "epochs": 30,
+        "epochs": 24,
         "n_random": 1,
         "batch_size": 128,
         "learning_rate": 0.02,
@@ -40,7 +40,7 @@ def test_every_setting_is_documented():
         ({"epochs": 2.0}, "'epochs' of a Recipe must be an int"),
         ({"epochs": True}, "'epochs' of a Recipe must be an int"),
         ({"warmup_epochs": -1}, "'warmup_epochs' .* Got -1"),
-        ({"warmup_epochs": 31}, "'warmup_epochs' of a Recipe must be at most its epochs, 30. Got 31."),
+        ({"warmup_epochs": 25}, "'warmup_epochs' of a Recipe must be at most its epochs, 24. Got 25."),
         ({"n_random": -1}, "'n_random'"),
         ({"batch_size": 1}, r"'batch_size' of a Recipe must be an int in \[2, inf\)"),
         ({"learning_rate": 0}, r"'learning_rate' of a Recipe must be a number in \(0, inf\). Got 0."),
