@@ -1,0 +1,53 @@
+"""Proxies of which activations are on for which image."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from surronas.proxies.probe import NotApplicable, Probe
+from surronas.proxies.registry import register_proxy
+
+__all__: list[str] = []
+
+
+@register_proxy("nwot")
+def nwot(probe: Probe) -> float:
+    """Log determinant of the activations that two images share (Mellor et al., 2021, NASWOT, arXiv:2006.04647).
+
+    An activation is on where its input is positive; those of ReLU's whole family count.
+    """
+    n = len(probe.images)
+    kernel = torch.zeros(n, n, dtype=torch.float64)
+    for gate in _gates(probe):
+        on = gate.flatten(1).float()
+        count = on.sum(1)
+        kernel += on.shape[1] - count[:, None] - count + 2 * (on @ on.T)
+    sign, value = torch.linalg.slogdet(kernel)
+    if sign <= 0:
+        raise NotApplicable("two images of the batch have the same activations")
+    return float(value)
+
+
+@register_proxy("swap")
+def swap(probe: Probe) -> float:
+    """Different patterns that activations show over the batch (Peng et al., 2024, SWAP-NAS, arXiv:2403.04161).
+
+    Without the paper's regularisation by size, which needs constants of the search space.
+    """
+    patterns: set[bytes] = set()
+    for gate in _gates(probe):
+        patterns |= _distinct(gate.flatten(1))
+    return float(len(patterns))
+
+
+def _gates(probe: Probe) -> list[torch.Tensor]:
+    if not probe.gates:
+        raise NotApplicable("the network has no activation of ReLU's family")
+    return probe.gates
+
+
+def _distinct(gate: torch.Tensor) -> set[bytes]:
+    """The columns of (n, activations) bool, as the bytes of their bits."""
+    packed = np.packbits(gate.numpy(), axis=0).T
+    return set(map(bytes, np.unique(packed, axis=0)))
