@@ -65,11 +65,9 @@ class Probe:
         """(n, n_classes), with the graph that later passes go back through."""
         self._gates: list[Tensor] = []
         self._maps: list[Tensor] = []
-        self._pooled: list[Tensor] = []
         with Recorder(
             gate=lambda x: self._gates.append(x.detach() > 0),
             linear=lambda weight, output: self._maps.append(output),
-            pool=self._pooled.append,
         ):
             logits: Tensor = self.network(self.inputs)
         if logits.ndim != 2 or len(logits) != len(self.images):

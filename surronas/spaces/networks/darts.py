@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from surronas.spaces.networks.layers import FactorizedReduce, Network, conv_norm, relu_conv_norm
+from surronas.spaces.networks.layers import Edges, FactorizedReduce, Network, conv_norm, relu_conv_norm
 
 __all__ = ["build"]
 
-Edges = Mapping[tuple[int, int], str]
+Ops = Mapping[tuple[int, int], str]
 
 
 def build(
-    cells: tuple[Edges, Edges],
+    cells: tuple[Ops, Ops],
     channels: int,
     layers: int,
     affine: bool,
@@ -36,7 +36,7 @@ def build(
 class _Features(nn.Module):
     """Cells that read the outputs of the two before them."""
 
-    def __init__(self, cells: tuple[Edges, Edges], channels: int, layers: int, affine: bool, in_channels: int) -> None:
+    def __init__(self, cells: tuple[Ops, Ops], channels: int, layers: int, affine: bool, in_channels: int) -> None:
         super().__init__()
         self.stem = conv_norm(in_channels, 3 * channels, 3)
         before, reduced = [3 * channels, 3 * channels], False
@@ -54,21 +54,17 @@ class _Features(nn.Module):
         return after  # type: ignore[no-any-return]
 
 
-class _Cell(nn.Module):
-    def __init__(self, edges: Edges, c_in: tuple[int, int], c: int, reduces: bool, reduced: bool, affine: bool) -> None:
-        super().__init__()
+class _Cell(Edges):
+    def __init__(self, edges: Ops, c_in: tuple[int, int], c: int, reduces: bool, reduced: bool, affine: bool) -> None:
         first = FactorizedReduce(c_in[0], c) if reduced else relu_conv_norm(c_in[0], c, 1)
-        self.inputs = nn.ModuleList([first, relu_conv_norm(c_in[1], c, 1)])
-        self.places = sorted(edges, key=lambda edge: (edge[1], edge[0]))
-        self.operations = nn.ModuleList(
-            [_operation(edges[place], c, 2 if reduces and place[0] < 2 else 1, affine) for place in self.places]
+        second = relu_conv_norm(c_in[1], c, 1)
+        super().__init__(
+            {place: _operation(op, c, 2 if reduces and place[0] < 2 else 1, affine) for place, op in edges.items()}
         )
+        self.inputs = nn.ModuleList([first, second])
 
     def forward(self, before: Tensor, after: Tensor) -> Tensor:
-        nodes = {0: self.inputs[0](before), 1: self.inputs[1](after)}
-        for (start, end), operation in zip(self.places, self.operations, strict=True):
-            value = operation(nodes[start])
-            nodes[end] = nodes[end] + value if end in nodes else value
+        nodes = self.sums({0: self.inputs[0](before), 1: self.inputs[1](after)})
         return torch.cat([nodes[end] for end in sorted(nodes) if end > 1], dim=1)
 
 

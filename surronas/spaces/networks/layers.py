@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from surronas.spaces._cells import EDGES
+
 __all__ = [
     "Cell",
+    "Edges",
     "FactorizedReduce",
     "InvertedResidual",
     "Network",
     "Residual",
     "Zero",
+    "cell_of_ops",
     "conv_norm",
     "relu_conv_norm",
 ]
@@ -51,13 +55,12 @@ class Network(nn.Module):
         return self.classifier(self.head(pooled).flatten(1))  # type: ignore[no-any-return]
 
 
-class Cell(nn.Module):
-    """Nodes that are sums of operations on earlier ones; the first is the input, the last the output.
+class Edges(nn.Module):
+    """Operations between numbered nodes.
 
     Parameters
     ----------
     edges : mapping of (start, end) to nn.Module
-        Only such as lie on a path from first to last.
     """
 
     def __init__(self, edges: Mapping[tuple[int, int], nn.Module]) -> None:
@@ -65,12 +68,36 @@ class Cell(nn.Module):
         self.places = sorted(edges, key=lambda edge: (edge[1], edge[0]))
         self.edges = nn.ModuleList([edges[place] for place in self.places])
 
-    def forward(self, x: Tensor) -> Tensor:
-        nodes = {0: x}
+    def sums(self, inputs: Mapping[int, Tensor]) -> dict[int, Tensor]:
+        """The inputs and all other nodes, each the sum of the operations that lead to it."""
+        nodes = dict(inputs)
         for (start, end), operation in zip(self.places, self.edges, strict=True):
             value = operation(nodes[start])
             nodes[end] = nodes[end] + value if end in nodes else value
+        return nodes
+
+
+class Cell(Edges):
+    """Nodes of which the first is the input and the last the output; every edge lies on a path between them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        nodes = self.sums({0: x})
         return nodes[max(nodes)]
+
+
+def cell_of_ops(
+    ops: Sequence[str], c_in: int, c_out: int, stride: int, operation: Callable[[str, int, int, int], nn.Module]
+) -> Cell:
+    """The cell of four nodes with these operations on its six edges, ``"none"`` where there is no edge.
+
+    Those that read the input change channels and resolution; ``operation(op, c_in, c_out, stride)`` makes one.
+    """
+    edges = {
+        (start, end): operation(op, c_out, c_out, 1) if start else operation(op, c_in, c_out, stride)
+        for (start, end), op in zip(EDGES, ops, strict=True)
+        if op != "none"
+    }
+    return Cell(edges or {(0, 3): Zero(c_out, stride)})
 
 
 class Residual(nn.Module):

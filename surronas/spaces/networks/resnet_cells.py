@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from torch import nn
 
-from surronas.spaces._cells import EDGES
-from surronas.spaces.networks.layers import Cell, Network, Residual, Zero, conv_norm, relu_conv_norm
+from surronas.spaces.networks.layers import Network, Residual, cell_of_ops, conv_norm, relu_conv_norm
 
 __all__ = ["build"]
-
-Operation = Callable[[int, int], nn.Module]
-
-_OPERATIONS: Mapping[str, Operation] = {
-    "skip_connect": lambda c_in, c_out: nn.Identity() if c_in == c_out else conv_norm(c_in, c_out, 1),
-    "nor_conv_1x1": lambda c_in, c_out: relu_conv_norm(c_in, c_out, 1),
-    "nor_conv_3x3": lambda c_in, c_out: relu_conv_norm(c_in, c_out, 3),
-    "avg_pool_3x3": lambda c_in, c_out: nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False),
-}
 
 
 def build(
@@ -47,19 +37,18 @@ def build(
             layers.append(_reduction(c, between[stage - 1]))
             c = between[stage - 1]
         for width in widths:
-            layers.append(_cell(ops, c, width))
+            layers.append(cell_of_ops(ops, c, width, 1, _operation))
             c = width
     layers.append(nn.Sequential(nn.BatchNorm2d(c), nn.ReLU()))
     return Network(nn.Sequential(*layers), c, num_classes, resolution)
 
 
-def _cell(ops: Sequence[str], c_in: int, c_out: int) -> Cell:
-    edges = {
-        (start, end): _OPERATIONS[op](c_out if start else c_in, c_out)
-        for (start, end), op in zip(EDGES, ops, strict=True)
-        if op != "none"
-    }
-    return Cell(edges or {(0, 3): Zero(c_out)})
+def _operation(op: str, c_in: int, c_out: int, stride: int) -> nn.Module:
+    if op == "skip_connect":
+        return nn.Identity() if c_in == c_out else conv_norm(c_in, c_out, 1)
+    if op == "avg_pool_3x3":
+        return nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
+    return relu_conv_norm(c_in, c_out, {"nor_conv_1x1": 1, "nor_conv_3x3": 3}[op], stride)
 
 
 def _reduction(c_in: int, c_out: int) -> Residual:

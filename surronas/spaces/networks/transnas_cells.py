@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from surronas.spaces._cells import EDGES
 from surronas.spaces._transnasbench101 import STEM
-from surronas.spaces.networks.layers import Cell, FactorizedReduce, Network, Zero, conv_norm, relu_conv_norm
+from surronas.spaces.networks.layers import FactorizedReduce, Network, cell_of_ops, conv_norm, relu_conv_norm
 
 __all__ = ["build"]
 
@@ -23,22 +22,14 @@ def build(ops: Sequence[str], modules: str, num_classes: int, in_channels: int, 
     layers: list[nn.Module] = [stem]
     for module in modules:
         c_out, stride = (2 * c, 2) if module == "4" else (c, 1)
-        layers += [_cell(ops, c, c_out, stride), _cell(ops, c_out, c_out, 1)]
+        layers.append(cell_of_ops(ops, c, c_out, stride, _operation))
+        layers.append(cell_of_ops(ops, c_out, c_out, 1, _operation))
         c = c_out
     network = Network(nn.Sequential(*layers), c, num_classes, resolution)
     for part in network.modules():
         if isinstance(part, nn.Conv2d):
             nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
     return network
-
-
-def _cell(ops: Sequence[str], c_in: int, c_out: int, stride: int) -> Cell:
-    edges = {
-        (start, end): _operation(op, c_out if start else c_in, c_out, 1 if start else stride)
-        for (start, end), op in zip(EDGES, ops, strict=True)
-        if op != "none"
-    }
-    return Cell(edges or {(0, 3): Zero(c_out, stride)})
 
 
 def _operation(op: str, c_in: int, c_out: int, stride: int) -> nn.Module:
