@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
-from surronas.proxies.registry import Measure, Proxy, get_proxy, list_proxies, register_proxy
+from surronas.proxies.registry import (
+    Aggregate,
+    Measure,
+    Proxy,
+    Rule,
+    get_proxy,
+    list_proxies,
+    register_aggregate,
+    register_proxy,
+)
 
-__all__ = ["Measure", "Proxy", "get_proxy", "list_proxies", "register_proxy"]
+__all__ = [
+    "Aggregate",
+    "Measure",
+    "Proxy",
+    "Rule",
+    "get_proxy",
+    "list_proxies",
+    "register_aggregate",
+    "register_proxy",
+]

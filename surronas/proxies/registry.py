@@ -1,20 +1,23 @@
-"""Proxies by name."""
+"""Proxies by name: those of one network, and aggregates that rank a population by several of them."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from surronas.registry import Registry
 
 if TYPE_CHECKING:
     from surronas.proxies.probe import Probe
 
-__all__ = ["Measure", "Proxy", "get_proxy", "list_proxies", "register_proxy"]
+__all__ = ["Aggregate", "Measure", "Proxy", "Rule", "get_proxy", "list_proxies", "register_aggregate", "register_proxy"]
 
 Measure = Callable[["Probe"], "float"]
+Rule = Callable[[pd.DataFrame], pd.Series]
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,54 @@ class Proxy:
     @property
     def description(self) -> str:
         """The first sentence of the measure's text, with its paper."""
-        return " ".join((inspect.getdoc(self.measure) or "").split("\n\n")[0].split())
+        return _first_sentence(self.measure)
 
 
-_proxies: Registry[Proxy] = Registry("proxy", "surronas.proxies")
+@dataclass(frozen=True)
+class Aggregate:
+    """A score of a network among others, from the ranks that proxies give them. More is better.
+
+    Attributes
+    ----------
+    name : str
+    parts : tuple of str
+        The proxies whose ranks it needs.
+    rule : callable
+        (m, parts) DataFrame of ranks / m, from 1 / m for the worst to 1 for the best -> (m,) Series.
+    """
+
+    name: str
+    parts: tuple[str, ...]
+    rule: Rule
+    maximize = True
+
+    @property
+    def description(self) -> str:
+        """The first sentence of the rule's text, with its paper."""
+        return _first_sentence(self.rule)
+
+    def combine(self, frame: pd.DataFrame) -> pd.Series:
+        """The score of each row among the m rows that have all parts.
+
+        Parameters
+        ----------
+        frame : (n, at least the parts) DataFrame of float64
+
+        Returns
+        -------
+        (n,) Series of float64
+            NaN where a part is missing.
+        """
+        better = {part: frame[part] if get_proxy(part).maximize else -frame[part] for part in self.parts}
+        complete = pd.DataFrame(better, index=frame.index).dropna()
+        return self.rule(complete.rank(pct=True)).reindex(frame.index).rename(self.name)
+
+
+def _first_sentence(function: Callable[..., object]) -> str:
+    return " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
+
+
+_proxies: Registry[Proxy | Aggregate] = Registry("proxy", "surronas.proxies")
 list_proxies = _proxies.names
 get_proxy = _proxies.get
 
@@ -54,5 +101,15 @@ def register_proxy(name: str, *, maximize: bool = True, second_order: bool = Fal
     def register(measure: Measure) -> Measure:
         _proxies.register(name)(Proxy(name, measure, maximize, second_order))
         return measure
+
+    return register
+
+
+def register_aggregate(name: str, parts: Sequence[str]) -> Callable[[Rule], Rule]:
+    """Decorator of a rule over the parts' ranks."""
+
+    def register(rule: Rule) -> Rule:
+        _proxies.register(name)(Aggregate(name, tuple(parts), rule))
+        return rule
 
     return register
