@@ -21,9 +21,9 @@ import torch
 from rich import print as show
 
 import surronas as sn
-from surronas.benchmark.journal import Journal
 from surronas.datasets.files import sha256_of
 from surronas.datasets.images import ImageData
+from surronas.journal import Journal
 from surronas.spaces.base import IntArray
 from surronas.supernet.adaptation import new_head
 from surronas.supernet.evaluator import SupernetEvaluator

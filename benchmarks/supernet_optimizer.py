@@ -18,7 +18,7 @@ import torch
 from rich import print as show
 
 import surronas as sn
-from surronas.benchmark.journal import Journal
+from surronas.journal import Journal
 from surronas.spaces.mbconv import MBConv
 from surronas.supernet.evaluator import SupernetEvaluator
 from surronas.supernet.network import SuperNet

@@ -27,12 +27,12 @@ from rich import print as show
 from supernet_front import promising
 
 import surronas as sn
-from surronas.benchmark.journal import Journal
 from surronas.datasets import BenchmarkTable, TableInfo, Target
 from surronas.datasets.files import sha256_of
 from surronas.datasets.images import ImageData
 from surronas.datasets.mbconv_cifar10 import path_of
 from surronas.datasets.table_file import write_table
+from surronas.journal import Journal
 from surronas.spaces.base import IntArray, SearchSpace
 from surronas.supernet.evaluator import SupernetEvaluator
 from surronas.supernet.latency import Reference

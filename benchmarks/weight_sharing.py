@@ -23,11 +23,11 @@ from rich import print as show
 from scipy.stats import kendalltau
 
 import surronas as sn
-from surronas.benchmark.journal import Journal
 from surronas.benchmark.svg import Frame, number, text_at, ticks
 from surronas.datasets.files import sha256_of
 from surronas.datasets.images import ImageData
 from surronas.exceptions import DataNotFoundError
+from surronas.journal import Journal
 from surronas.spaces.base import IntArray
 from surronas.spaces.mbconv import MBConv
 from surronas.supernet.evaluator import SupernetEvaluator

@@ -16,13 +16,13 @@ from joblib.parallel import get_active_backend
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from surronas.benchmark.cell import COLUMNS, Method, Task, run_cell
-from surronas.benchmark.journal import Journal
 from surronas.benchmark.protocol import Protocol, get_protocol
 from surronas.benchmark.provenance import provenance_of
 from surronas.benchmark.report import Report
 from surronas.datasets.table import BenchmarkTable
 from surronas.exceptions import InvalidInputError
 from surronas.io import write_atomic
+from surronas.journal import Journal
 from surronas.predictors import Predictor
 
 __all__ = ["evaluate"]

@@ -13,7 +13,7 @@ from surronas.exceptions import InvalidInputError
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
 
-__all__ = ["distinct", "encode", "features", "representatives"]
+__all__ = ["distinct", "encode", "features"]
 
 
 def encode(space: SearchSpace, names: Sequence[str], C: IntArray) -> dict[str, tuple[Encoder, FloatArray]]:
@@ -34,18 +34,12 @@ def features(encoder: Encoder, C: IntArray) -> FloatArray:
     space = encoder.space_
     rows, row_of = distinct(space, C)
     if not encoder.additive:
-        return np.asarray(encoder.transform(representatives(space, rows)), dtype=np.float64)[row_of]
+        return np.asarray(encoder.transform(space.representatives(rows)), dtype=np.float64)[row_of]
     members, group = space.isomorphs(rows)
     forms, form_of = distinct(space, members)
     counts = np.bincount(group)
     mean = csr_array((1 / counts[group], form_of, np.r_[0, np.cumsum(counts)]), shape=(len(rows), len(forms)))
     return np.asarray((mean @ np.asarray(encoder.transform(forms), dtype=np.float64))[row_of])
-
-
-def representatives(space: SearchSpace, C: IntArray) -> IntArray:
-    """(n, n_genes) for each canonical genotype the first one isomorphic to it."""
-    members, group = space.isomorphs(C)
-    return members[np.searchsorted(group, np.arange(len(C)))]
 
 
 def distinct(space: SearchSpace, X: IntArray) -> tuple[IntArray, IntArray]:

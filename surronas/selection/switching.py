@@ -20,7 +20,7 @@ from surronas.predictors.base import FloatArray
 from surronas.predictors.mean import Mean
 from surronas.selection.candidates import Candidate
 from surronas.selection.conformal import Conformal
-from surronas.selection.features import distinct, encode, features, representatives
+from surronas.selection.features import distinct, encode, features
 from surronas.selection.rules import RULES, OutOfFold, tau
 from surronas.selection.targets import TargetScores
 from surronas.spaces import SearchSpace
@@ -187,7 +187,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         if not len(X):
             return np.empty(0), np.empty(0)
         rows, row_of = distinct(self.space, X)
-        forms, form_of = distinct(self.space, representatives(self.space, rows))
+        forms, form_of = distinct(self.space, self.space.representatives(rows))
         encoded = {name: features(encoder, forms) for name, encoder in self.encoders_.items()}
         with quietly():
             parts = [(*model.predict(encoded[c.encoder], return_std=True), w) for c, model, w in self.members_]
@@ -196,7 +196,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
 
     def _folds(self, X: IntArray, rng: np.random.RandomState) -> IntArray:
         """(n,) fold of each row; isomorphic rows share one."""
-        _, group = np.unique(self.space.rank(representatives(self.space, X)), return_inverse=True)
+        _, group = np.unique(self.space.rank(self.space.representatives(X)), return_inverse=True)
         distinct = int(group.max()) + 1
         # A fold of one architecture ranks nothing.
         n_folds = max(min(self.n_folds, distinct // 2), 2)

@@ -296,6 +296,11 @@ class SearchSpace:
         """
         return np.asarray(C), np.arange(len(C))
 
+    def representatives(self, C: Any) -> IntArray:
+        """(n, n_genes) for each canonical genotype the first one isomorphic to it."""
+        members, rows = self.isomorphs(C)
+        return members[np.searchsorted(rows, np.arange(len(C)))]
+
     # -- drawing -------------------------------------------------------------------------------
 
     def sample(self, n: int, random_state: RandomState = None, unique: bool = True) -> IntArray:

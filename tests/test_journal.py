@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surronas.benchmark.journal import Journal
 from surronas.exceptions import InvalidFileError, InvalidInputError
+from surronas.journal import Journal
 
 HEADER = {"table": "toy", "seed": 0}
 CELLS = [{"i": i, "tau": i / 3} for i in range(4)]
@@ -55,3 +58,32 @@ def test_another_measurement_is_refused_by_what_differs(tmp_path):
     ):
         Journal(path, {**HEADER, "seed": 1})
     assert path.read_bytes() == before
+
+
+WRITER = """
+import sys
+from surronas.journal import Journal
+
+journal = Journal(sys.argv[1], {"table": "toy", "seed": 0})
+for i in range(100):
+    journal.append({"writer": int(sys.argv[2]), "i": i, "text": "x" * 5000})
+"""
+
+
+def test_two_processes_append_whole_lines_to_one_journal(tmp_path):
+    path = tmp_path / "j.jsonl"
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, path, str(number)]) for number in range(2)]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    cells = Journal(path, HEADER).cells
+    assert sorted((cell["writer"], cell["i"]) for cell in cells) == [(w, i) for w in range(2) for i in range(100)]
+    assert {cell["text"] for cell in cells} == {"x" * 5000}
+
+
+def test_what_another_process_left_torn_is_cut_off_before_the_next_line(tmp_path):
+    path = tmp_path / "j.jsonl"
+    journal = Journal(path, HEADER)
+    journal.append(CELLS[0])
+    with open(path, "ab") as other:
+        other.write(b'{"i": 9, "ta')
+    journal.append(CELLS[1])
+    assert Journal(path, HEADER).cells == CELLS[:2]

@@ -1,14 +1,19 @@
-"""An append-only journal of finished cells, so that an interrupted benchmark loses nothing that was finished."""
+"""An append-only journal of finished cells, so that an interrupted run loses nothing that was finished."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from surronas.exceptions import InvalidFileError, InvalidInputError
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["Journal"]
 
@@ -16,8 +21,9 @@ __all__ = ["Journal"]
 class Journal:
     """JSON lines: a header that says what is measured, then one line a cell.
 
-    A line counts once it ends in a line feed; a torn last line, what a crash leaves, is cut off on opening.
-    Each line is on the disk before `append` returns.
+    A line counts once it ends in a line feed; a torn last line, what a crash leaves, is cut off on opening and on the
+    next append. Each line is on the disk before `append` returns. Several processes may append to one journal: each
+    holds a lock of the file meanwhile, so that none takes what another is writing for torn (not on Windows).
 
     Parameters
     ----------
@@ -43,12 +49,9 @@ class Journal:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.cells: list[dict[str, Any]] = []
-        with open(self.path, "ab+") as file:
+        with _locked(self.path) as file:
             file.seek(0)
-            lines = file.read().split(b"\n")
-            torn = lines.pop()
-            if torn:
-                file.truncate(file.tell() - len(torn))
+            lines = file.read().split(b"\n")[:-1]
             if not lines:
                 _append(file, header)
                 return
@@ -65,7 +68,7 @@ class Journal:
 
     def append(self, cell: dict[str, Any]) -> None:
         """Write a finished cell through to the disk."""
-        with open(self.path, "ab") as file:
+        with _locked(self.path) as file:
             _append(file, cell)
         self.cells.append(cell)
 
@@ -77,6 +80,20 @@ class Journal:
         if not isinstance(cell, dict):
             raise InvalidFileError(f"The journal {self.path} is damaged in line {number + 1}: {cell!r} is no object.")
         return cell
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[BinaryIO]:
+    """The file, of whole lines, while no other process writes to it."""
+    with open(path, "ab+") as file:  # closing it releases the lock, and so does the death of the process
+        if sys.platform != "win32":
+            fcntl.flock(file, fcntl.LOCK_EX)
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(end - 1, 0))
+        if file.read(1) not in (b"", b"\n"):
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+        yield file
 
 
 def _append(file: BinaryIO, record: Mapping[str, Any]) -> None:
