@@ -7,10 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from surronas.encoders import Encoder
+from surronas.encoders.zero_cost import ZeroCost
 from surronas.exceptions import InvalidInputError, SurronasWarning
 from surronas.predictors import Predictor
 from surronas.predictors.base import FloatArray
+from surronas.proxies.scorer import Scorer, noise_scorer
 from surronas.selection import AdaptiveSwitching, resolve_candidates
 from surronas.spaces import SearchSpace, resolve_space
 from surronas.spaces.base import RandomState
@@ -26,6 +30,7 @@ def fit_predictor(
     space: SearchSpace | str | None = None,
     predictor: str | Predictor | Sequence[str | Predictor] = "auto",
     encoder: str | Sequence[str] = "auto",
+    proxies: str | Sequence[str] | pd.DataFrame | Scorer | Encoder | None = None,
     random_state: RandomState = None,
     n_jobs: int | None = None,
 ) -> Surrogate:
@@ -43,6 +48,13 @@ def fit_predictor(
         ``"auto"`` tries a portfolio; several are tried against each other; ``"encoder:predictor"`` fixes both.
     encoder : str or sequence of str, default="auto"
         Names from ``list_encoders()``; ``+`` joins several side by side.
+    proxies : str, sequence of str, DataFrame, Scorer or Encoder, default=None
+        Zero-cost proxies, which ``"auto"`` then also tries as features; what they cost is in ``selection_``.
+        ``"cheap"``, ``"all"`` or names are computed on a batch of noise, a ``surronas.proxies.Scorer``'s on its
+        images, for the architectures given here and for those predicted later. A DataFrame has known scores of
+        both, a column a proxy, and the architectures as its index; what is not in it is missing. For known ones
+        that are computed where they are missing, give ``get_encoder("zero_cost", proxies=scorer, scores=frame)``.
+        None: not used.
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Candidates are tried in parallel through joblib; the result does not depend on it.
@@ -79,9 +91,30 @@ def fit_predictor(
             SurronasWarning,
             stacklevel=2,
         )
-    candidates = resolve_candidates(predictor, encoder, space)
-    switching = AdaptiveSwitching(candidates, space, random_state=random_state, n_jobs=n_jobs)
+    given = {} if proxies is None else {"zero_cost": _proxy_encoder(proxies, space, n_jobs)}
+    candidates = resolve_candidates(predictor, encoder, space, zero_cost=bool(given))
+    if given and not any("zero_cost" in candidate.encoder.split("+") for candidate in candidates):
+        raise InvalidInputError(
+            f"The 'proxies' have no use: 'zero_cost' is in none of the encoders {[c.encoder for c in candidates]}."
+        )
+    switching = AdaptiveSwitching(candidates, space, random_state=random_state, n_jobs=n_jobs, encoders=given)
     return Surrogate(space, switching.fit(space.canonical(genotypes), targets))
+
+
+def _proxy_encoder(proxies: Any, space: SearchSpace, n_jobs: int | None) -> Encoder:
+    """The encoder that the ``proxies`` parameter of ``fit_predictor`` means."""
+    if isinstance(proxies, Encoder):
+        return proxies
+    if isinstance(proxies, pd.DataFrame):
+        return ZeroCost(scores=proxies)
+    if not space.has_network:
+        raise InvalidInputError(
+            f"The 'proxies' cannot be computed: the space {space.name!r} defines no networks. "
+            "Give a DataFrame of known scores instead."
+        )
+    if isinstance(proxies, Scorer):
+        return ZeroCost(proxies)
+    return ZeroCost(noise_scorer(proxies if isinstance(proxies, str) else tuple(proxies), n_jobs))
 
 
 def check_targets(y: Any, n: int) -> FloatArray:

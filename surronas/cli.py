@@ -1,4 +1,4 @@
-"""The command ``surronas``: ``bench``, ``list``, ``data``, ``supernet`` and ``demo``."""
+"""The command ``surronas``: ``bench``, ``list``, ``data``, ``proxies``, ``supernet`` and ``demo``."""
 
 from __future__ import annotations
 
@@ -156,11 +156,13 @@ def _list_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(arguments: argparse.Namespace, console: Console) -> None:
+    from surronas.cli_proxies import describe
     from surronas.datasets import _benchmarks, list_benchmarks
     from surronas.datasets.formats import get_format, list_formats
     from surronas.datasets.images import _images, list_images
     from surronas.encoders import get_encoder, list_encoders
     from surronas.predictors import get_predictor, list_predictors
+    from surronas.proxies import list_proxies
     from surronas.spaces import get_space, list_spaces
     from surronas.supernet.pretrained import _pretrained, list_pretrained
 
@@ -168,6 +170,7 @@ def _list(arguments: argparse.Namespace, console: Console) -> None:
         "search spaces": (list_spaces(), get_space),
         "encoders": (list_encoders(), get_encoder),
         "predictors": (list_predictors(), get_predictor),
+        "zero-cost proxies": (list_proxies(), describe),
         "benchmark tables": (list_benchmarks(), _benchmarks.get),
         "formats of your own files": (list_formats(), get_format),
         "image sets": (list_images(), _images.get),
@@ -176,7 +179,8 @@ def _list(arguments: argparse.Namespace, console: Console) -> None:
     for kind, (names, get) in kinds.items():
         table = Table("name", "what it is", title=kind, title_justify="left", title_style="bold", expand=True)
         for name in names:
-            table.add_row(name, _first_sentence(get(name)))
+            what = get(name)
+            table.add_row(name, what if isinstance(what, str) else _first_sentence(what))
         console.print(table)
 
 
@@ -207,6 +211,18 @@ def _data(arguments: argparse.Namespace, console: Console) -> None:
     from surronas.cli_data import ACTIONS
 
     ACTIONS[arguments.action](arguments, console)
+
+
+def _proxies_arguments(parser: argparse.ArgumentParser) -> None:
+    from surronas.cli_proxies import arguments_of
+
+    arguments_of(parser)
+
+
+def _proxies(arguments: argparse.Namespace, console: Console) -> None:
+    from surronas.cli_proxies import run
+
+    run(arguments, console)
 
 
 def _supernet_arguments(parser: argparse.ArgumentParser) -> None:
@@ -246,11 +262,12 @@ COMMANDS = (
     Command("bench", "Compare predictors on a benchmark table.", _bench_arguments, _bench),
     Command(
         "list",
-        "List search spaces, encoders, predictors, benchmark tables, formats and image sets.",
+        "List search spaces, encoders, predictors, proxies, benchmark tables, formats and image sets.",
         _list_arguments,
         _list,
     ),
     Command("data", "List, describe, fetch and verify data files.", _data_arguments, _data),
+    Command("proxies", "Score untrained networks of a search space.", _proxies_arguments, _proxies),
     Command("supernet", "Train supernets.", _supernet_arguments),
     Command("demo", "Fit, predict and compare on embedded data; leaves a page.", _demo_arguments, _demo),
 )

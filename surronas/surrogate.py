@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import skops.io
 
-from surronas.encoders import get_encoder
+from surronas.encoders import Encoder, get_encoder
 from surronas.exceptions import InvalidFileError, SurronasError
 from surronas.io import check_size, read_archive, write_archive
 from surronas.predictors import Predictor, list_predictors, predictor_class
@@ -100,9 +100,15 @@ class Surrogate:
                 raise SurronasError(f"The predictor {name!r} cannot be saved: it holds {foreign[0]}.")
             parts[f"member{i}.skops"] = content
             members.append({"encoder": candidate.encoder, "predictor": name, "weight": weight})
+        given = {}
+        for name, encoder in (switching.encoders or {}).items():
+            given[name], content_of = encoder.to_state(self.space)
+            arrays = io.BytesIO()
+            np.savez(arrays, **content_of)  # type: ignore[arg-type]
+            parts[f"{name}.npz"] = arrays.getvalue()
         record = switching.selection_.astype(object)
         selection = record.where(record.notna(), None).to_dict("list")
-        manifest = {"space": spec, "members": members, "selection": selection}
+        manifest = {"space": spec, "members": members, "encoders": given, "selection": selection}
         write_archive(path, _KIND, _VERSION, manifest, parts)
 
     def _canonical(self, archs: Any) -> Any:
@@ -143,7 +149,8 @@ def _restore(head: dict[str, Any], parts: dict[str, bytes]) -> Surrogate:
     if not good or len(y) < 2 or not np.isfinite([y, scores]).all() or (scores < 0).any():
         raise InvalidFileError("The arrays 'y' and 'conformal' must be finite float64 of one length, scores >= 0.")
     one = space.canonical(space.sample(1, random_state=0))
-    encoders = {m["encoder"]: get_encoder(m["encoder"], space=space).fit(one) for m in head["members"]}
+    given = {name: _read_encoder(name, state, parts[f"{name}.npz"]) for name, state in head.get("encoders", {}).items()}
+    encoders = {m["encoder"]: get_encoder(m["encoder"], given=given, space=space).fit(one) for m in head["members"]}
     members = []
     for i, member in enumerate(head["members"]):
         model = _read_model(parts[f"member{i}.skops"], member["predictor"])
@@ -153,8 +160,9 @@ def _restore(head: dict[str, Any], parts: dict[str, bytes]) -> Surrogate:
         members.append((Candidate(member["encoder"], model), model, float(member["weight"])))
     if not members:
         raise InvalidFileError("There is no predictor.")
-    selection = pd.DataFrame({name: head["selection"][name] for name in RECORD}).astype(RECORD)
-    return Surrogate(space, AdaptiveSwitching.restore(space, y, scores, members, encoders, selection))
+    record = {"arch_seconds": 0.0} | head["selection"]  # files of version 0.1.0 have none
+    selection = pd.DataFrame({name: record[name] for name in RECORD}).astype(RECORD)
+    return Surrogate(space, AdaptiveSwitching.restore(space, y, scores, members, encoders, selection, given))
 
 
 def _restores(spec: dict[str, Any], space: SearchSpace) -> bool:
@@ -162,6 +170,12 @@ def _restores(spec: dict[str, Any], space: SearchSpace) -> bool:
         return space_from_spec(json.loads(json.dumps(spec))) == space
     except (SurronasError, TypeError):
         return False
+
+
+def _read_encoder(name: str, state: dict[str, Any], content: bytes) -> Encoder:
+    """An unfitted encoder that was given by name."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return type(get_encoder(name)).from_state(state, dict(arrays))
 
 
 def _read_model(content: bytes, name: str) -> Predictor:

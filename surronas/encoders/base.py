@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from surronas.exceptions import InvalidInputError
+from surronas.exceptions import InvalidFileError, InvalidInputError, SurronasError
 from surronas.spaces import SearchSpace, resolve_space
 from surronas.spaces.base import IntArray
 
@@ -77,9 +78,26 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._feature_names
 
     @property
+    def seconds_(self) -> float:
+        """What a new architecture takes, where that is much; else 0."""
+        return 0.0
+
+    @property
     def blocks_(self) -> Blocks:
         check_is_fitted(self, "space_")
         return self._blocks()
+
+    def to_state(self, space: SearchSpace) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """What ``from_state`` makes an equal unfitted encoder of: JSON-able settings, and arrays.
+
+        For encoders with parameters besides the space.
+        """
+        raise SurronasError(f"The encoder {self!r} cannot be saved.")
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Encoder:
+        """The inverse of ``to_state``."""
+        raise InvalidFileError(f"{cls.__name__} has no parameters that a file could hold.")
 
     def _read(self, X: Any, reset: bool) -> NDArray[Any]:
         X = validate_data(self, X, dtype="numeric", reset=reset)

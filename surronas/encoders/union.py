@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.base import clone
 
-from surronas.encoders import get_encoder, register_encoder
+from surronas.encoders import encoder_name, get_encoder, register_encoder
 from surronas.encoders.base import Blocks, Encoder, FloatArray
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
@@ -16,11 +17,13 @@ class Union(Encoder):
 
     Parameters
     ----------
-    encoders : sequence of str, default=("one_hot",)
+    encoders : sequence of str or Encoder, default=("one_hot",)
     space : SearchSpace, str or None, default=None
     """
 
-    def __init__(self, encoders: tuple[str, ...] = ("one_hot",), space: SearchSpace | str | None = None) -> None:
+    def __init__(
+        self, encoders: tuple[str | Encoder, ...] = ("one_hot",), space: SearchSpace | str | None = None
+    ) -> None:
         super().__init__(space)
         self.encoders = encoders
 
@@ -28,13 +31,18 @@ class Union(Encoder):
     def additive(self) -> bool:  # type: ignore[override]
         return all(encoder.additive for encoder in self.encoders_)
 
+    @property
+    def seconds_(self) -> float:
+        return float(sum(encoder.seconds_ for encoder in self.encoders_))
+
     def _fit(self, C: IntArray) -> None:
-        self.encoders_ = [get_encoder(name, space=self.space_).fit(C) for name in self.encoders]
+        unfitted = [get_encoder(e) if isinstance(e, str) else clone(e) for e in self.encoders]
+        self.encoders_ = [encoder.set_params(space=self.space_).fit(C) for encoder in unfitted]
 
     def _names(self) -> list[str]:
         return [
-            f"{name}__{feature}"
-            for name, encoder in zip(self.encoders, self.encoders_, strict=True)
+            f"{encoder_name(encoder)}__{feature}"
+            for encoder in self.encoders_
             for feature in encoder.get_feature_names_out()
         ]
 

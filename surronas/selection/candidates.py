@@ -51,6 +51,7 @@ def resolve_candidates(
     predictor: str | Predictor | Sequence[str | Predictor],
     encoder: str | Sequence[str],
     space: SearchSpace,
+    zero_cost: bool = False,
 ) -> list[Candidate]:
     """The candidates that ``fit_predictor``'s parameters mean.
 
@@ -61,6 +62,8 @@ def resolve_candidates(
     encoder : str or sequence of str
         ``"auto"`` or registered names; ``+`` joins encoders.
     space : SearchSpace
+    zero_cost : bool, default=False
+        Whether ``"auto"`` also tries encodings with zero-cost proxies.
     """
     predictors = _listed(predictor, "predictor", (str, Predictor))
     encoders = _listed(encoder, "encoder", (str,))
@@ -71,12 +74,16 @@ def resolve_candidates(
             name, _, choice = choice.rpartition(":")
             its_encoders = [name]
         if isinstance(choice, str) and choice == "auto":
-            pairs = _portfolio(space) if its_encoders == ["auto"] else [(e, p) for e in its_encoders for p in _GOOD]
+            pairs = (
+                _portfolio(space, zero_cost)
+                if its_encoders == ["auto"]
+                else [(e, p) for e in its_encoders for p in _GOOD]
+            )
         else:
             pairs = [(e, choice) for e in its_encoders]
         for name, part in pairs:
             model = get_predictor(part) if isinstance(part, str) else part
-            names = _views(space, model) if name == "auto" else [name]
+            names = _views(space, model, zero_cost) if name == "auto" else [name]
             candidates += [Candidate(encoder, model) for encoder in names]
     unique = {candidate.name: candidate for candidate in candidates}
     return list(unique.values())
@@ -126,15 +133,20 @@ def _auto_views(space: SearchSpace, graph: str | None) -> tuple[str, str]:
     return f"{genes}{cost}", f"ordinal+one_hot{cost}" if genes == "ordinal" else f"{genes}{cost}"
 
 
-def _portfolio(space: SearchSpace) -> list[tuple[str, str]]:
+def _portfolio(space: SearchSpace, zero_cost: bool) -> list[tuple[str, str]]:
     """The candidates of ``auto``."""
     graph = _graph_view(space)
     view, everything = _auto_views(space, graph)
     if graph is not None:
-        return [(view, "gp"), (f"{graph}+{_gene_view(space)}", "gp"), (graph, "xgboost_rank"), (everything, "xgboost")]
-    return [(view, "gp"), (everything, "gp"), (everything, "linear"), (view, "xgboost"), (view, "extra_trees")]
+        pairs = [(view, "gp"), (f"{graph}+{_gene_view(space)}", "gp"), (graph, "xgboost_rank"), (everything, "xgboost")]
+    else:
+        pairs = [(view, "gp"), (everything, "gp"), (everything, "linear"), (view, "xgboost"), (view, "extra_trees")]
+    return pairs + [(f"{encoder}+zero_cost", predictor) for encoder, predictor in pairs if zero_cost]
 
 
-def _views(space: SearchSpace, predictor: Predictor) -> list[str]:
+def _views(space: SearchSpace, predictor: Predictor, zero_cost: bool) -> list[str]:
     """The encodings a single predictor is tried on when the encoder is ``auto``."""
-    return ["graph"] if predictor.reads_graphs else list(dict.fromkeys(_auto_views(space, _graph_view(space))))
+    if predictor.reads_graphs:
+        return ["graph"]
+    views = list(dict.fromkeys(_auto_views(space, _graph_view(space))))
+    return views + [f"{view}+zero_cost" for view in views if zero_cost]

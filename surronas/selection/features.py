@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -16,9 +16,11 @@ from surronas.spaces.base import IntArray
 __all__ = ["distinct", "encode", "features"]
 
 
-def encode(space: SearchSpace, names: Sequence[str], C: IntArray) -> dict[str, tuple[Encoder, FloatArray]]:
+def encode(
+    space: SearchSpace, names: Sequence[str], C: IntArray, given: Mapping[str, Encoder] | None = None
+) -> dict[str, tuple[Encoder, FloatArray]]:
     """Each encoder, fitted to the space, with the features of canonical genotypes; each encoder once."""
-    fitted = {name: get_encoder(name, space=space).fit(C) for name in dict.fromkeys(names)}
+    fitted = {name: get_encoder(name, given=given, space=space).fit(C) for name in dict.fromkeys(names)}
     for name, encoder in fitted.items():
         if not len(encoder.get_feature_names_out()):
             raise InvalidInputError(f"The encoder {name!r} has no features for the space {space.name!r}.")

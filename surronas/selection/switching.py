@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ RECORD = {
     "tau": float,
     "tau_std": float,
     "seconds": float,
+    "arch_seconds": float,
     "weight": float,
     "status": str,
     "reason": str,
@@ -63,13 +64,16 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Candidates and folds run in parallel through joblib; the result does not depend on it.
+    encoders : mapping of str to Encoder, optional
+        Unfitted encoders with parameters of their own, which candidates mean by these names.
 
     Attributes
     ----------
     selection_ : DataFrame
         A row a candidate, best first: encoder, predictor, tau (Kendall's, over all its out-of-fold
-        predictions), tau_std (over folds), seconds, weight, status (``chosen``, ``kept``, ``dropped``,
-        ``failed``) and reason.
+        predictions), tau_std (over folds), seconds, arch_seconds (what the encoder takes for a new architecture,
+        where it scores networks; NaN for given scores of unknown price), weight, status (``chosen``, ``kept``,
+        ``dropped``, ``failed``) and reason.
     members_ : list of (Candidate, Predictor, float)
         The chosen candidates, fitted to all rows, with their weights.
 
@@ -87,6 +91,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         n_folds: int = 5,
         random_state: RandomState = None,
         n_jobs: int | None = None,
+        encoders: Mapping[str, Encoder] | None = None,
     ) -> None:
         self.candidates = candidates
         self.space = space
@@ -94,6 +99,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         self.n_folds = n_folds
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.encoders = encoders
 
     def fit(self, X: IntArray, y: FloatArray) -> AdaptiveSwitching:
         """Try, choose and refit.
@@ -122,7 +128,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         self.targets_ = TargetScores(y)
         z = self.targets_.scores
         fold = self._folds(X, rng)
-        encoded = encode(self.space, [c.encoder for c in self.candidates], X)
+        encoded = encode(self.space, [c.encoder for c in self.candidates], X, self.encoders)
         seeds = rng.randint(2**31 - 1, size=len(self.candidates))
         trials = [_Trial(c, int(seed), *encoded[c.encoder]) for c, seed in zip(self.candidates, seeds, strict=True)]
 
@@ -173,9 +179,10 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         members: list[tuple[Candidate, Predictor, float]],
         encoders: dict[str, Encoder],
         selection: pd.DataFrame,
+        given: Mapping[str, Encoder],
     ) -> AdaptiveSwitching:
         """A fitted instance from its saved state."""
-        switching = cls([candidate for candidate, _, _ in members], space)
+        switching = cls([candidate for candidate, _, _ in members], space, encoders=given)
         switching.y_, switching.targets_ = y, TargetScores(y)
         switching.conformal_ = Conformal(conformal_scores)
         switching.members_, switching.encoders_, switching.selection_ = members, encoders, selection
@@ -303,6 +310,7 @@ class _Trial:
             "tau": self.score(z),
             "tau_std": float(taus.std()) if len(taus) else float("nan"),
             "seconds": self.seconds,
+            "arch_seconds": self.encoder.seconds_,
             "weight": self.weight,
             "status": self.status,
             "reason": self.reason,

@@ -19,7 +19,7 @@ from surronas.spaces import Gene, SearchSpace, get_space
 SPACE = SearchSpace([Gene(f"g{i}", (0, 1, 2, 3)) for i in range(5)])
 X = SPACE.sample(60, random_state=0)
 Y = X @ [5.0, 3.0, 2.0, 1.0, 0.5] + 0.2 * np.random.default_rng(0).normal(size=60)
-COLUMNS = ["encoder", "predictor", "tau", "tau_std", "seconds", "weight", "status", "reason"]
+COLUMNS = ["encoder", "predictor", "tau", "tau_std", "seconds", "arch_seconds", "weight", "status", "reason"]
 
 
 class Fake(Predictor):
