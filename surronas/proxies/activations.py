@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from surronas.proxies.probe import NotApplicable, Probe
 from surronas.proxies.registry import register_proxy
@@ -20,7 +21,7 @@ def nwot(probe: Probe) -> float:
     n = len(probe.images)
     kernel = torch.zeros(n, n, dtype=torch.float64)
     for gate in _gates(probe):
-        on = gate.flatten(1).float()
+        on = gate.float()
         count = on.sum(1)
         kernel += on.shape[1] - count[:, None] - count + 2 * (on @ on.T)
     sign, value = torch.linalg.slogdet(kernel)
@@ -35,10 +36,8 @@ def swap(probe: Probe) -> float:
 
     Without the paper's regularisation by size, which needs constants of the search space.
     """
-    patterns: set[bytes] = set()
-    for gate in _gates(probe):
-        patterns |= _distinct(gate.flatten(1))
-    return float(len(patterns))
+    words = np.sort(np.concatenate([_words(gate) for gate in _gates(probe)]))
+    return 1.0 + np.count_nonzero(words[1:] != words[:-1])
 
 
 def _gates(probe: Probe) -> list[torch.Tensor]:
@@ -47,7 +46,9 @@ def _gates(probe: Probe) -> list[torch.Tensor]:
     return probe.gates
 
 
-def _distinct(gate: torch.Tensor) -> set[bytes]:
-    """The columns of (n, activations) bool, as the bytes of their bits."""
-    packed = np.packbits(gate.numpy(), axis=0).T
-    return set(map(bytes, np.unique(packed, axis=0)))
+def _words(gate: torch.Tensor) -> NDArray[np.uint64]:
+    """(n, elements) bool -> (elements,) the bits of each; beyond 64 images a hash of them."""
+    octets = np.packbits(np.ascontiguousarray(gate.numpy().T), axis=1)
+    octets = np.pad(octets, ((0, 0), (0, -octets.shape[1] % 8)))
+    odd = np.random.default_rng(0).integers(2**63, size=octets.shape[1] // 8, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    return np.asarray(octets.view(np.uint64) @ odd)

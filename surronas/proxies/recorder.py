@@ -16,8 +16,8 @@ _GATES = {  # elementwise, and linear or nearly so on either side of zero
     *(F.relu, F.relu_, F.relu6, F.leaky_relu, F.leaky_relu_, F.elu, F.elu_, F.gelu, F.silu, F.hardswish, F.mish),
     *(torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.prelu),
 }
-_LINEAR = {F.linear, F.conv1d, F.conv2d, F.conv3d}
-_NORMS = {F.batch_norm, torch.batch_norm}
+LINEAR = {F.linear, F.conv1d, F.conv2d, F.conv3d}
+NORMS = {F.batch_norm, torch.batch_norm}
 _POOLS = {F.adaptive_avg_pool2d, torch.mean, Tensor.mean}
 
 
@@ -56,15 +56,14 @@ class Recorder(TorchFunctionMode):
         if kwargs.get("inplace"):
             kwargs["inplace"] = False
         if func in _GATES:
-            func = _NOT_IN_PLACE.get(func, func)
             if self.gate:
                 self.gate(args[0])
         elif func in _POOLS and self.pool and isinstance(args[0], Tensor) and args[0].ndim == 4:
             self.pool(args[0])
-        elif func in _NORMS and self.without_norms:
+        elif func in NORMS and self.without_norms:
             return args[0]
-        result = func(*args, **kwargs)
-        if func in _LINEAR and self.linear:
+        result = _NOT_IN_PLACE.get(func, func)(*args, **kwargs)
+        if func in LINEAR and self.linear:
             self.linear(args[1] if len(args) > 1 else kwargs["weight"], result)
         return result
 
@@ -75,4 +74,7 @@ _NOT_IN_PLACE = {
     F.elu_: F.elu,
     torch.relu_: torch.relu,
     Tensor.relu_: Tensor.relu,
+    Tensor.__iadd__: Tensor.__add__,
+    Tensor.__isub__: Tensor.__sub__,
+    Tensor.__imul__: Tensor.__mul__,
 }

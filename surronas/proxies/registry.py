@@ -31,14 +31,11 @@ class Proxy:
         Probe -> float; raises ``NotApplicable`` where the network has no such score.
     maximize : bool
         Whether better networks are expected to score more.
-    second_order : bool
-        Whether it differentiates the loss's gradient.
     """
 
     name: str
     measure: Measure
     maximize: bool = True
-    second_order: bool = False
 
     @property
     def description(self) -> str:
@@ -95,11 +92,11 @@ list_proxies = _proxies.names
 get_proxy = _proxies.get
 
 
-def register_proxy(name: str, *, maximize: bool = True, second_order: bool = False) -> Callable[[Measure], Measure]:
+def register_proxy(name: str, *, maximize: bool = True) -> Callable[[Measure], Measure]:
     """Decorator of a measure."""
 
     def register(measure: Measure) -> Measure:
-        _proxies.register(name)(Proxy(name, measure, maximize, second_order))
+        _proxies.register(name)(Proxy(name, measure, maximize))
         return measure
 
     return register

@@ -14,14 +14,15 @@ from surronas.proxies.registry import register_proxy
 __all__: list[str] = []
 
 _GAMMA = 1e-2
+_IMAGES = 16
 
 
 @register_proxy("zen")
 def zen(probe: Probe) -> float:
     """How far features move with pixels, batch norms' scales added back (Lin et al., 2021, Zen-NAS, arXiv:2102.01063).
 
-    Weights and images are standard normal; the features are those before the global pooling. One draw, of as many
-    images as the batch.
+    Weights and images are standard normal; the features are those before the global pooling. One draw of 16 images, the
+    paper's batch.
     """
     network = copy.deepcopy(probe.network)
     norms = [part for part in network.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
@@ -38,7 +39,11 @@ def zen(probe: Probe) -> float:
                     bias.zero_()
     for norm in norms:
         norm.momentum = 1.0  # the variances of the batch at hand
-    x, y = (torch.randn(probe.images.shape, generator=generator, dtype=probe.images.dtype) for _ in range(2))
+    shape = (_IMAGES, *probe.images.shape[1:])
+    x, y = (
+        torch.randn(shape, generator=generator, dtype=probe.images.dtype).contiguous(memory_format=torch.channels_last)
+        for _ in range(2)
+    )
     features = [_before_pooling(network, images) for images in (x, x + _GAMMA * y)]
     moved = (features[0] - features[1]).abs().flatten(1).sum(1).mean()
     scales = sum(float(norm.running_var.mean().log()) / 2 for norm in norms if norm.running_var is not None)

@@ -46,7 +46,7 @@ def probe():
         torch.manual_seed(0)
         network = kind(**options).double()
         images = torch.randn(12, 3, 7, 7, dtype=torch.float64)
-        return Probe(network, images, torch.arange(12) % 4, seed=0, second_order=True)
+        return Probe(network, images, torch.arange(12) % 4, seed=0)
 
     return make
 
