@@ -50,5 +50,5 @@ def _words(gate: torch.Tensor) -> NDArray[np.uint64]:
     """(n, elements) bool -> (elements,) the bits of each; beyond 64 images a hash of them."""
     octets = np.packbits(np.ascontiguousarray(gate.numpy().T), axis=1)
     octets = np.pad(octets, ((0, 0), (0, -octets.shape[1] % 8)))
-    odd = np.random.default_rng(0).integers(2**63, size=octets.shape[1] // 8, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    odd = np.random.default_rng(0).integers(2**63, size=octets.shape[1] // 8, dtype=np.uint64) | np.uint64(1)
     return np.asarray(octets.view(np.uint64) @ odd)

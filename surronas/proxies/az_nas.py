@@ -5,6 +5,8 @@ Lee and Ham (2024, arXiv:2403.19232). Blocks are what ``blocks.in_blocks`` says.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -33,13 +35,13 @@ def az_progressivity(probe: Probe) -> float:
 def az_trainability(probe: Probe) -> float:
     """How evenly gradients pass through the blocks (Lee and Ham, 2024, AZ-NAS, arXiv:2403.19232).
 
-    The mean over blocks of 2 - s - 1 / s, where s is the largest singular value of the mean, over places, of the product
+    The mean over blocks of 2 - s - 1 / s, where s is the largest singular value of the mean, over places, of products
     of random signs that go in at the block's output and the gradients that come out at its input. A block that passes
     them on unchanged makes it minus infinity in the paper; here it has no score.
     """
     features, generator = _features(probe), probe.generator
     scores = []
-    for start, end in zip(features, features[1:], strict=False):
+    for start, end in pairwise(features):
         signs = torch.empty_like(end).bernoulli_(generator=generator) * 2 - 1
         (passed,) = torch.autograd.grad(end, start, signs, retain_graph=True, allow_unused=True)
         if passed is None:
@@ -79,11 +81,11 @@ def _rows(features: Tensor) -> Tensor:
 
 def _folded(maps: Tensor, like: Tensor) -> Tensor:
     """Maps of a higher resolution with their pixels among the channels; others as they are."""
-    if maps.ndim != like.ndim or (maps.ndim == 3 and maps.shape[1] != like.shape[1]):
-        raise NotApplicable("a block changes between maps and tokens, or the number of tokens")
-    if maps.ndim == 3 or maps.shape[2:] == like.shape[2:]:
-        return maps
-    stride, rest = divmod(maps.shape[2], like.shape[2])
-    if rest or stride * like.shape[3] != maps.shape[3]:
-        raise NotApplicable(f"a block turns maps of {tuple(maps.shape[2:])} into {tuple(like.shape[2:])}")
-    return F.pixel_unshuffle(maps, stride)
+    if maps.ndim == like.ndim == 4 and maps.shape[2:] != like.shape[2:]:
+        (height, width), (low, narrow) = maps.shape[2:], like.shape[2:]
+        if height % low or height * narrow != width * low:
+            raise NotApplicable(f"a block turns maps of {height}x{width} into {low}x{narrow}")
+        return F.pixel_unshuffle(maps, height // low)
+    if _rows(maps).shape[0] != _rows(like).shape[0]:
+        raise NotApplicable("a block changes the number of tokens")
+    return maps

@@ -41,17 +41,17 @@ def grasp(probe: Probe) -> float:
     That is minus half of what |g|^2 gains as all weights grow together, by a difference quotient: growing weights turn
     no ReLU over, but for biases, so that the loss is smooth along that line.
     """
-    step = torch.finfo(probe.images.dtype).eps ** 0.5
+    step: float = torch.finfo(probe.images.dtype).eps ** 0.5
     parts = dict(probe.network.named_parameters())
     grown = {name: (parts[name].detach() * (1 + step)).requires_grad_() for name in probe.gradients}
     with torch.enable_grad():
         logits = torch.func.functional_call(probe.network, grown, (probe.images,))
         gradients = torch.autograd.grad(F.cross_entropy(logits, probe.labels), list(grown.values()))
-    gains = [
-        float((after - before).mul(after + before).sum(dtype=torch.float64))
-        for before, after in zip(probe.gradients.values(), gradients, strict=True)
-    ]
-    return -sum(gains) / (2 * step)
+        gains = [
+            ((after - before) * (after + before)).sum(dtype=torch.float64)
+            for before, after in zip(probe.gradients.values(), gradients, strict=True)
+        ]
+    return -float(sum(gains)) / (2 * step)
 
 
 @register_proxy("fisher")

@@ -149,4 +149,6 @@ class Probe:
 def codes(x: Tensor) -> Tensor:
     """(n, elements) bool: where they are positive, in the order of the memory."""
     on = x.detach() > 0
-    return (on.movedim(1, -1) if on.ndim == 4 and on.is_contiguous(memory_format=torch.channels_last) else on).flatten(1)
+    if on.ndim == 4 and on.is_contiguous(memory_format=torch.channels_last):
+        on = on.movedim(1, -1)
+    return on.flatten(1)

@@ -79,8 +79,9 @@ class Aggregate:
             NaN where a part is missing.
         """
         better = {part: frame[part] if get_proxy(part).maximize else -frame[part] for part in self.parts}
-        complete = pd.DataFrame(better, index=frame.index).dropna()
-        return self.rule(complete.rank(pct=True)).reindex(frame.index).rename(self.name)
+        values = pd.DataFrame(better).reset_index(drop=True)
+        scores = self.rule(values.dropna().rank(pct=True)).reindex(values.index)
+        return scores.set_axis(frame.index).rename(self.name)
 
 
 def _first_sentence(function: Callable[..., object]) -> str:

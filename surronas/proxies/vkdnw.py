@@ -23,8 +23,8 @@ _ROWS = 160
 def vkdnw(probe: Probe) -> float:
     """Trainable layers plus the entropy of the Fisher information (Tybl and Neumann, 2025, VKDNW, arXiv:2502.04975).
 
-    The matrix is that of one weight a layer, the first; the entropy that of the deciles of its eigenvalues, as shares of
-    their sum. From as many images as make 160 rows of (image, class), each normalised by itself.
+    The matrix is that of one weight a layer, the first; the entropy is that of its eigenvalues' deciles, as shares of
+    their sum. From as many images as make 160 rows of (image, class); batch norms use the statistics of each image.
     """
     n_classes = probe.logits.shape[1]
     images = probe.images[: max(1, _ROWS // n_classes)]
@@ -80,4 +80,10 @@ class _Taps(TorchFunctionMode):
 
 def _alone(x: Tensor, mean: Any, var: Any, weight: Any = None, bias: Any = None, *rest: Any, **options: Any) -> Tensor:
     """Batch norm of each image by itself."""
-    return F.instance_norm(x, weight=weight, bias=bias)
+    if x.ndim < 3:
+        raise NotApplicable("a batch norm of vectors does not normalise images by themselves")
+    places = tuple(range(2, x.ndim))
+    centred = x - x.mean(places, keepdim=True)
+    normed = centred * torch.rsqrt(centred.square().mean(places, keepdim=True) + 1e-5)
+    shape = (1, -1, *[1] * len(places))
+    return normed if weight is None else normed * weight.view(shape) + bias.view(shape)

@@ -14,7 +14,7 @@ __all__: list[str] = []
 def zico(probe: Probe) -> float:
     """How steady gradients are between batches (Li et al., 2023, ZiCo, arXiv:2301.11300).
 
-    The sum over layers of the logarithm of the sum over weights of mean |gradient| / standard deviation of the gradient;
+    The sum over layers of the logarithm of the sum over weights of mean |gradient| / the gradient's standard deviation;
     over the two halves of the batch, the paper's smallest number of batches. Weights of no deviation are left out.
     """
     half = len(probe.images) // 2

@@ -8,9 +8,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from surronas.proxies import get_proxy, list_proxies
+from surronas.proxies import Proxy, get_proxy, list_proxies
 from surronas.proxies.probe import NotApplicable, Probe
 from surronas.spaces import get_space
+
+SINGLE = [name for name in list_proxies() if isinstance(get_proxy(name), Proxy)]
 
 
 def weighted(network):
@@ -22,7 +24,7 @@ def backward(probe):
     F.cross_entropy(probe.network(probe.images), probe.labels).backward()
 
 
-@pytest.mark.parametrize("name", list_proxies())
+@pytest.mark.parametrize("name", SINGLE)
 def test_layers_may_be_functions_and_may_work_in_place(score, functions, name):
     expected = score(name)
     assert np.isfinite(expected)
@@ -30,18 +32,18 @@ def test_layers_may_be_functions_and_may_work_in_place(score, functions, name):
     assert score(name, functions) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("name", list_proxies())
+@pytest.mark.parametrize("name", SINGLE)
 def test_a_score_is_the_same_whoever_was_asked_before_and_leaves_the_weights(probe, name):
     shared = probe()
     before = {key: part.clone() for key, part in shared.network.named_parameters()}
     alone = get_proxy(name).measure(probe())
-    for other in list_proxies():
+    for other in SINGLE:
         get_proxy(other).measure(shared)
     assert get_proxy(name).measure(shared) == pytest.approx(alone, rel=1e-12)
     assert all(torch.equal(part, before[key]) for key, part in shared.network.named_parameters())
 
 
-@pytest.mark.parametrize("name", list_proxies())
+@pytest.mark.parametrize("name", SINGLE)
 def test_it_says_what_it_is(name):
     proxy = get_proxy(name)
     assert proxy.name == name
@@ -178,7 +180,7 @@ def test_zen_of_one_layer(probe):
     draw = torch.Generator().manual_seed(0)
     kernel = torch.empty(5, 3, 1, 1, dtype=torch.float64).normal_(generator=draw)
     torch.empty(4, 5, dtype=torch.float64).normal_(generator=draw)  # the classifier
-    x, y = (torch.randn(of.images.shape, generator=draw, dtype=torch.float64) for _ in range(2))
+    x, y = (torch.randn((16, 3, 7, 7), generator=draw, dtype=torch.float64) for _ in range(2))
     before, after = (torch.einsum("oi,nihw->nohw", kernel[:, :, 0, 0], z).numpy() for z in (x, x + 0.01 * y))
 
     def normed(z):
