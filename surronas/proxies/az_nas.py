@@ -39,10 +39,10 @@ def az_trainability(probe: Probe) -> float:
     of random signs that go in at the block's output and the gradients that come out at its input. A block that passes
     them on unchanged makes it minus infinity in the paper; here it has no score.
     """
-    features, generator = _features(probe), probe.generator
+    features, rng = _features(probe), np.random.default_rng(probe.seed)
     scores = []
     for start, end in pairwise(features):
-        signs = torch.empty_like(end).bernoulli_(generator=generator) * 2 - 1
+        signs = torch.empty_like(end).copy_(torch.from_numpy(rng.integers(2, size=end.shape, dtype=np.int8))) * 2 - 1
         (passed,) = torch.autograd.grad(end, start, signs, retain_graph=True, allow_unused=True)
         if passed is None:
             raise NotApplicable("a block does not depend on the block before it")

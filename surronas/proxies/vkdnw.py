@@ -24,7 +24,7 @@ def vkdnw(probe: Probe) -> float:
     """Trainable layers plus the entropy of the Fisher information (Tybl and Neumann, 2025, VKDNW, arXiv:2502.04975).
 
     The matrix is that of one weight a layer, the first; the entropy is that of its eigenvalues' deciles, as shares of
-    their sum. From as many images as make 160 rows of (image, class); batch norms use the statistics of each image.
+    their sum. From as many images as make 160 rows of (image, class), whose statistics batch norms use as constants.
     """
     n_classes = probe.logits.shape[1]
     images = probe.images[: max(1, _ROWS // n_classes)]
@@ -60,30 +60,30 @@ class _Taps(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         if func is F.batch_norm:
-            return _alone(*args, **kwargs)
+            return _of_constants(*args, **kwargs)
         result = func(*args, **kwargs)
         if func not in LINEAR or len(args) < 2:
             return result
-        x, weight = args[:2]
+        x, weight = args[0].detach(), args[1]  # what a step of nought adds has no gradient by x
         step = torch.zeros(self.n, requires_grad=True, dtype=result.dtype)
         self.steps.append(step)
         if func is F.linear:
-            change = step.view(-1, *[1] * (x.ndim - 1)) * x[..., :1]
-            return torch.cat([result[..., :1] + change, result[..., 1:]], dim=-1)
+            return result + step.view(-1, *[1] * (x.ndim - 1)) * x[..., :1] * _first(result.shape[-1], result)
         unit = torch.zeros_like(weight[:1, :1])
         unit.view(-1)[0] = 1
         options = dict(zip(("stride", "padding", "dilation"), args[3:6], strict=False)) | kwargs
         options = {name: value for name, value in options.items() if name not in ("bias", "groups")}
         change = step.view(-1, *[1] * (x.ndim - 1)) * func(x[:, :1], unit, **options)
-        return torch.cat([result[:, :1] + change, result[:, 1:]], dim=1)
+        return result + change * _first(result.shape[1], result).view(-1, *[1] * (x.ndim - 2))
 
 
-def _alone(x: Tensor, mean: Any, var: Any, weight: Any = None, bias: Any = None, *rest: Any, **options: Any) -> Tensor:
-    """Batch norm of each image by itself."""
-    if x.ndim < 3:
-        raise NotApplicable("a batch norm of vectors does not normalise images by themselves")
-    places = tuple(range(2, x.ndim))
-    centred = x - x.mean(places, keepdim=True)
-    normed = centred * torch.rsqrt(centred.square().mean(places, keepdim=True) + 1e-5)
-    shape = (1, -1, *[1] * len(places))
-    return normed if weight is None else normed * weight.view(shape) + bias.view(shape)
+def _first(n: int, like: Tensor) -> Tensor:
+    unit = like.new_zeros(n)
+    unit[0] = 1
+    return unit
+
+
+def _of_constants(x: Tensor, mean: Any, var: Any, weight: Any = None, bias: Any = None, *_: Any, **__: Any) -> Tensor:
+    """Batch norm as in evaluation, with the batch's statistics: images do not depend on each other."""
+    var, mean = torch.var_mean(x.detach().transpose(0, 1).flatten(1), dim=1, correction=0)
+    return F.batch_norm(x, mean, var, weight, bias)
