@@ -114,7 +114,8 @@ def _proxy_encoder(proxies: Any, space: SearchSpace, n_jobs: int | None) -> Enco
         )
     if isinstance(proxies, Scorer):
         return ZeroCost(proxies)
-    return ZeroCost(noise_scorer(proxies if isinstance(proxies, str) else tuple(proxies), n_jobs))
+    names = tuple(proxies) if isinstance(proxies, Iterable) and not isinstance(proxies, str) else proxies
+    return ZeroCost(noise_scorer(names, n_jobs))
 
 
 def check_targets(y: Any, n: int) -> FloatArray:

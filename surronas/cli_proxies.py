@@ -45,28 +45,26 @@ def arguments_of(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> None:
     if arguments.out is not None and arguments.out.suffix not in (".csv", ".parquet"):
         raise InvalidInputError(f"The --out must be a .csv or a .parquet file. Got {arguments.out}.")
-    from surronas.proxies import score
+    from surronas.proxies import Scorer
     from surronas.spaces import get_space
 
     space = get_space(arguments.space)
-    archs = _archs(arguments, space)
     names = [name.strip() for name in arguments.proxies.split(",")]
     images = None
     if arguments.images is not None:
         from surronas.datasets.images import load_images
 
         images = load_images(arguments.images)
-    frame = score(
-        archs,
-        space,
+    scorer = Scorer(
         names[0] if len(names) == 1 else names,
         images,
         batch_size=arguments.batch_size,
         random_state=arguments.seed,
         n_jobs=arguments.jobs,
         cache=arguments.cache,
-        progress=lambda networks, total: _bar(networks, total, console),
     )
+    archs = _archs(arguments, space)
+    frame = scorer.score(archs, space, progress=lambda networks, total: _bar(networks, total, console))
     _print(frame, console)
     if arguments.out is not None:
         _write(frame.set_axis(space.format(archs)).rename_axis("architecture"), arguments.out)

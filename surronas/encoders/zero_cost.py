@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from surronas.encoders import register_encoder
 from surronas.encoders.base import Encoder
 from surronas.exceptions import InvalidInputError
+from surronas.proxies.classes import same_network
 from surronas.proxies.scorer import Scorer, noise_scorer
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
@@ -96,7 +97,7 @@ class ZeroCost(Encoder):
         return values.groupby(self._rank(self.space_.canonical(read_index(scores, self.space_)))).mean()
 
     def _rank(self, C: IntArray) -> NDArray[Any]:
-        return self.space_.rank(self.space_.representatives(C))
+        return self.space_.rank(same_network(self.space_, C))
 
     def _names(self) -> list[str]:
         return [*self._columns, "missing"] if self._columns else []

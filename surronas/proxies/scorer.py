@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from surronas.exceptions import InvalidInputError, SurronasError
 from surronas.proxies.batch import Batch, batch_of
+from surronas.proxies.classes import same_network
 from surronas.proxies.frame import frame_of, measured_of
 from surronas.proxies.registry import Proxy, get_proxy, list_proxies
 from surronas.spaces import SearchSpace, resolve_space
@@ -62,7 +63,7 @@ class Scorer:
         network_options: Mapping[str, Any] | None = None,
     ) -> None:
         for name, value, least in (("batch_size", batch_size, 2), ("random_state", random_state, 0)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value < 2**32:
                 raise InvalidInputError(f"The '{name}' parameter must be an int of at least {least}. Got {value!r}.")
         if n_jobs == 0:
             raise InvalidInputError("The 'n_jobs' parameter must be a non-zero int or None. Got 0 instead.")
@@ -86,7 +87,7 @@ class Scorer:
             space = resolve_space(space)
             if not space.has_network:
                 raise SurronasError(f"The space {space.name!r} defines no networks to score.")
-            C = space.representatives(space.canonical(space.parse(archs)))
+            C = same_network(space, space.canonical(space.parse(archs)))
             _, first, row_of = np.unique(space.rank(C), return_index=True, return_inverse=True)
             networks, cache = self._built(space, C[first].tolist()), self._cache(space)
         self._measure(networks, cache, progress)
