@@ -7,16 +7,13 @@ import pytest
 
 from surronas.encoders import get_encoder, list_encoders
 from surronas.exceptions import InvalidInputError, UnknownNameError
-from surronas.proxies import Scorer
 from surronas.testing import check_encoder
 
-BATCH = np.random.default_rng(0).standard_normal((2, 3, 8, 8), dtype=np.float32), np.arange(2)
-ON_TINY_IMAGES = get_encoder("zero_cost", proxies=Scorer(["layers", "l2_norm"], BATCH))
 
-
-@pytest.mark.parametrize("name", list_encoders())
+@pytest.mark.parametrize("name", [name for name in list_encoders() if name != "zero_cost"])
 def test_contract(name):
-    check_encoder(ON_TINY_IMAGES if name == "zero_cost" else name)
+    """That of ``zero_cost``, which builds networks, is tested on small ones in a file of its own."""
+    check_encoder(name)
 
 
 @pytest.mark.parametrize("name", list_encoders())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.utils.estimator_checks import check_estimator
 
 from surronas.encoders import get_encoder
 from surronas.encoders.zero_cost import ZeroCost
@@ -32,6 +33,7 @@ def known(n=30, space=NB201):
 
 
 def test_contract_with_scores_that_are_computed_or_given(scorer):
+    check_estimator(ZeroCost(), on_skip=None)
     check_encoder(ZeroCost(scorer), [NB201])
     check_encoder(ZeroCost(scores=known()[1]), [NB201])
     check_encoder("zero_cost", [conditional_space(), get_space("nasbench_graph")])
