@@ -18,6 +18,7 @@ from torch import Tensor
 
 from surronas.datasets.images import ImageData
 from surronas.exceptions import InvalidInputError
+from surronas.supernet.augment import crop_and_flip
 from surronas.supernet.heads import HEADS
 from surronas.supernet.images import prepare_images
 from surronas.supernet.machine import has_bfloat16, keep_freed_memory
@@ -104,9 +105,9 @@ def new_head(supernet: SuperNet, images: ImageData, kind: str = "ridge") -> Supe
     drawn = np.minimum(supernet.space.sample(n_random, random_state=1, unique=False), supernet.largest)
     portions = [order, order, *(order[i::n_random] for i in range(n_random))]
     features = torch.zeros(sum(map(len, portions)), supernet.network.classifier.in_features)
-    end = 0
+    end, generator = 0, torch.Generator().manual_seed(0)
     for x, rows in zip((supernet.largest, supernet.space.smallest(), *drawn), portions, strict=True):
-        own = _features(supernet, pixels[rows].permute(0, 3, 1, 2), x)
+        own = _features(supernet, crop_and_flip(pixels[rows].permute(0, 3, 1, 2), generator, flip=False), x)
         features[end : end + len(own), : own.shape[1]] = own
         end += len(own)
     weight, bias = HEADS[kind](features, labels[torch.cat(portions)], images.n_classes)
@@ -166,7 +167,7 @@ def fine_tune(
 
 
 def _features(supernet: SuperNet, pixels: Tensor, x: Any, batch_size: int = 256) -> Tensor:
-    """(n, features) of a subnet in training mode, whose batch norms need no calibration."""
+    """(n, features) of a subnet in training mode, whose batch norms need no calibration, of images as in training."""
     network = supernet.extract(x).train()
     dtype = torch.bfloat16 if has_bfloat16() else torch.float32
     batches = pixels.tensor_split(ceil(len(pixels) / batch_size))

@@ -20,6 +20,7 @@ from surronas.datasets.images import ImageData
 from surronas.datasets.images.splits import stratified_draw
 from surronas.exceptions import InvalidInputError, SurronasWarning, UnknownNameError
 from surronas.spaces.base import IntArray, SearchSpace
+from surronas.supernet.augment import crop_and_flip
 from surronas.supernet.heads import HEADS
 from surronas.supernet.images import prepare_images
 from surronas.supernet.latency import Reference, Shape, bar, latency_columns, measure_latency
@@ -50,10 +51,11 @@ class Elastic(Protocol):
 class SupernetEvaluator:
     """Measures subnets: each is extracted, its batch norms recalibrated, and then tried on images it never saw.
 
-    The images are fixed, stratified draws, the same for every subnet and every call: the calibration images come from
-    the training split, without augmentation; no image is in two splits. Test images are touched only when
-    ``"test_accuracy"`` is among the targets. Nothing of the weights is kept between calls, so the supernet may go on
-    learning; it is left untouched.
+    The images are fixed, stratified draws, the same for every subnet and every call; no image is in two splits. The
+    calibration images come from the training split, each shifted once as in training: black borders are part of the
+    statistics that trained weights know, and without them the shipped supernet's subnets lose two points. Test images
+    are touched only when ``"test_accuracy"`` is among the targets. Nothing of the weights is kept between calls, so the
+    supernet may go on learning; it is left untouched.
 
     Parameters
     ----------
@@ -190,7 +192,9 @@ class SupernetEvaluator:
             chosen = stratified_draw(rows, images.labels, size, check_random_state(random_state), parameter)
             if not len(chosen):
                 raise InvalidInputError(f"The {parameter} must leave at least one image. Got 0.")
-            self._pixels[name] = torch.from_numpy(images.images[chosen]).permute(0, 3, 1, 2)
+            pixels = torch.from_numpy(images.images[chosen]).permute(0, 3, 1, 2)
+            shifted = crop_and_flip(pixels, torch.Generator().manual_seed(random_state), flip=False)
+            self._pixels[name] = shifted if split == "train" else pixels
             self._labels[name] = images.labels[chosen]
 
     def _measure_accuracies(self, X: IntArray, progress: bool) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from surronas.datasets.images import load_images
 from surronas.exceptions import InvalidInputError
 from surronas.spaces.mbconv import MBConv, Stage
 from surronas.supernet.adaptation import adapt, fine_tune, new_head
+from surronas.supernet.augment import crop_and_flip
 from surronas.supernet.distributions import OneAStep, gene_counts
 from surronas.supernet.heads import fit_head
 from surronas.supernet.network import SuperNet
@@ -56,7 +57,10 @@ def accuracy(supernet, images, x, head=None):
     batches, labels = {}, {}
     for split in ("train", "validation"):
         pixels, y = images.resize(16).to_rgb().split(split)
-        batches[split] = supernet.inputs(torch.from_numpy(pixels).permute(0, 3, 1, 2), x)
+        pixels = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        if split == "train":
+            pixels = crop_and_flip(pixels, torch.Generator().manual_seed(0), flip=False)
+        batches[split] = supernet.inputs(pixels, x)
         labels[split] = torch.from_numpy(y)
     network = supernet.extract(x).train()
     for part in network.modules():
@@ -84,8 +88,8 @@ def test_adaptation_beats_a_frozen_supernet_with_heads_of_their_own(source, digi
 def test_a_new_head_serves_the_largest_and_the_smallest_and_changes_nothing_else(source, digits):
     headed = new_head(source, digits)
     for x in (SPACE.largest(), SPACE.smallest()):
-        assert accuracy(headed, digits, x) > 60
-        assert accuracy(source, digits, x, head="ridge") > 60
+        assert accuracy(headed, digits, x) > 40  # features as good as random; guessing has 20
+        assert accuracy(source, digits, x, head="ridge") > 40
     before, after = weights(source), weights(headed)
     changed = {
         name for name in before if before[name].shape != after[name].shape or (before[name] != after[name]).any()

@@ -17,6 +17,7 @@ from surronas.datasets.images.data import SPLITS
 from surronas.exceptions import InvalidInputError, SurronasWarning, UnknownNameError
 from surronas.spaces.mbconv import MBConv, Stage
 from surronas.supernet import subnet
+from surronas.supernet.augment import crop_and_flip
 from surronas.supernet.evaluator import SupernetEvaluator
 from surronas.supernet.heads import fit_head
 from surronas.supernet.images import prepare_images
@@ -55,6 +56,8 @@ def plain_accuracies(supernet, images, x, n_batches: int, head: str | None = Non
     def inputs(split):
         rows = np.sort(images.indices[split])
         pixels = torch.from_numpy(images.images[rows]).permute(0, 3, 1, 2)
+        if split == "train":
+            pixels = crop_and_flip(pixels, torch.Generator().manual_seed(0), flip=False)
         return supernet.inputs(pixels, x), torch.from_numpy(images.labels[rows])
 
     network = supernet.extract(x).train()
@@ -97,7 +100,7 @@ def test_every_subnet_and_every_call_sees_the_same_images_and_no_split_another_o
     class Spy(SuperNet):
         def inputs(self, images, x, dtype=torch.float32):
             if len(images) > 1:
-                numbers = images[:, 0, 0, 0].int() + 256 * images[:, 1, 0, 0].int()
+                numbers = images[:, 0, 8, 8].int() + 256 * images[:, 1, 8, 8].int()  # no shift moves the centre out
                 seen.setdefault(len(images), []).append(numbers.tolist())
             return super().inputs(images, x, dtype)
 
