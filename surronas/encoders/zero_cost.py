@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from surronas.encoders import register_encoder
 from surronas.encoders.base import Encoder
 from surronas.exceptions import InvalidInputError
-from surronas.proxies.classes import same_network
 from surronas.proxies.scorer import Scorer, noise_scorer
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
@@ -31,9 +30,9 @@ class ZeroCost(Encoder):
     Parameters
     ----------
     proxies : Scorer, str or sequence of str, optional
-        Names, ``"cheap"`` or ``"all"`` are computed on a batch of noise, a ``Scorer``'s on its images; each
-        isomorphism class once in a process. Instead of an aggregate, its parts. None means ``"cheap"``, or, where
-        scores are given, all of theirs.
+        Names, ``"cheap"`` or ``"all"`` are computed on a batch of noise, a ``Scorer``'s on its images; one network
+        of each isomorphism class, once in a process. Instead of an aggregate, its parts. None means ``"cheap"``, or,
+        where scores are given, all of theirs.
     scores : DataFrame, optional
         Known ones, published or cached: a row an architecture, a column a proxy, NaN where one failed. The index holds
         the architectures in any form the space reads. Rows of isomorphic architectures are averaged. An architecture
@@ -97,7 +96,7 @@ class ZeroCost(Encoder):
         return values.groupby(self._rank(self.space_.canonical(read_index(scores, self.space_)))).mean()
 
     def _rank(self, C: IntArray) -> NDArray[Any]:
-        return self.space_.rank(same_network(self.space_, C))
+        return self.space_.rank(self.space_.representatives(C))
 
     def _names(self) -> list[str]:
         return [*self._columns, "missing"] if self._columns else []
@@ -116,7 +115,8 @@ class ZeroCost(Encoder):
         values = np.array(self._known.reindex(rank))
         unknown = ~np.isin(rank, self._known.index)
         if self.scorer_ is not None and unknown.any():
-            values[unknown] = self.scorer_.score(C[unknown], self.space_)[self._columns]
+            representatives = self.space_.representatives(C[unknown])
+            values[unknown] = self.scorer_.score(representatives, self.space_)[self._columns]
         return values
 
     def _medians(self) -> NDArray[np.float64]:
