@@ -6,12 +6,14 @@ That paper scores networks with what had been made to choose weights to prune; i
 from __future__ import annotations
 
 import torch
-from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from surronas.proxies.probe import Probe
 from surronas.proxies.registry import register_proxy
 
 __all__: list[str] = []
+
+_IMAGES = 16
 
 
 @register_proxy("grad_norm")
@@ -38,20 +40,15 @@ def plain(probe: Probe) -> float:
 def grasp(probe: Probe) -> float:
     """Sum of -w * Hg: how removing weights changes the gradient's flow (Wang et al., 2020, arXiv:2002.07376).
 
-    That is minus half of what |g|^2 gains as all weights grow together, by a difference quotient: growing weights turn
-    no ReLU over, but for biases, so that the loss is smooth along that line.
+    On the first 16 images, since differentiating gradients takes several times as long as they do. A difference
+    quotient, which is quicker, also sees ReLUs turn over and is nowhere near.
     """
-    step: float = torch.finfo(probe.images.dtype).eps ** 0.5
-    parts = dict(probe.network.named_parameters())
-    grown = {name: (parts[name].detach() * (1 + step)).requires_grad_() for name in probe.gradients}
-    with torch.enable_grad():
-        logits = torch.func.functional_call(probe.network, grown, (probe.images,))
-        gradients = torch.autograd.grad(F.cross_entropy(logits, probe.labels), list(grown.values()))
-        gains = [
-            ((after - before) * (after + before)).sum(dtype=torch.float64)
-            for before, after in zip(probe.gradients.values(), gradients, strict=True)
-        ]
-    return -float(sum(gains)) / (2 * step)
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # of attention's kernels the one with second derivatives
+        gradients = probe.gradients_of(probe.loss_of(slice(_IMAGES)), create_graph=True)
+        flow = sum(((g * g.detach()).sum() for g in gradients.values()), torch.tensor(0.0))
+    products = probe.gradients_of(flow)
+    with torch.no_grad():
+        return -float(sum((probe.weights[name] * product).sum() for name, product in products.items()))
 
 
 @register_proxy("fisher")

@@ -140,9 +140,10 @@ class Probe:
         """Cross-entropy on these images alone; a pass of its own."""
         return F.cross_entropy(self.network(self.images[rows]), self.labels[rows])
 
-    def gradients_of(self, number: Tensor) -> dict[str, Tensor]:
+    def gradients_of(self, number: Tensor, create_graph: bool = False) -> dict[str, Tensor]:
         """By each weight that takes part."""
-        found = torch.autograd.grad(number, list(self.weights.values()), retain_graph=True, allow_unused=True)
+        weights = list(self.weights.values())
+        found = torch.autograd.grad(number, weights, retain_graph=True, create_graph=create_graph, allow_unused=True)
         return {name: g for name, g in zip(self.weights, found, strict=True) if g is not None}
 
 
