@@ -143,7 +143,8 @@ weights.
 
 ## Our scores and CIFAR-10 accuracy
 
-Rank correlations with validation accuracy, signed so that positive is as it should be; what was published is Spearman's.
+Rank correlations with validation accuracy, signed so that positive is as it should be; what was published is
+Spearman's.
 It is to be met within .05 by what neither weights nor images decide ({", ".join(sorted(DETERMINISTIC))}), within .10 by
 others. Seconds are of one thread, an architecture; a pass that several share is on the account of the first that asks
 for it; {ours.attrs["seconds"]:.1f} in all.
