@@ -32,6 +32,7 @@ _HOMES = {
     "load_predictor": "surronas.surrogate",
     "load_table": "surronas.datasets",
     "metrics": "surronas.benchmark",
+    "proxies": "surronas.proxies",
     "supernet": "surronas.supernet",
 }
 
@@ -59,11 +60,12 @@ __all__ = [
     "load_predictor",
     "load_table",
     "metrics",
+    "proxies",
     "supernet",
 ]
 
 if TYPE_CHECKING:
-    from surronas import supernet
+    from surronas import proxies, supernet
     from surronas.api import fit_predictor
     from surronas.benchmark import Report, evaluate, metrics
     from surronas.datasets import BenchmarkTable, list_benchmarks, load_benchmark, load_table

@@ -2,7 +2,7 @@
 
 A built-in part is one module of its package with one ``@register``; the registry finds it by
 importing the package's modules on the first look-up. A third-party distribution adds parts
-through the entry-point group ``surronas.<kind>s``: the entry point names the object to register.
+through the entry-point group ``surronas.<plural of the kind>``: the entry point names the object to register.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ class Registry(Generic[T]):
             importlib.import_module(f"{self.package}.{module.name}")
 
     def _load_third_party(self) -> None:
-        for point in entry_points(group=f"surronas.{self.kind}s"):
+        plural = f"{self.kind[:-1]}ies" if self.kind.endswith("y") else f"{self.kind}s"
+        for point in entry_points(group=f"surronas.{plural}"):
             try:
                 part = point.load()
             except Exception as error:  # noqa: BLE001  a foreign package may fail in any way; the others still work

@@ -56,11 +56,11 @@ class MBConvNetwork(nn.Module):
         return self.classifier(self.embed(images))  # type: ignore[no-any-return]
 
     def embed(self, images: Tensor) -> Tensor:
-        """(n, in_channels, r, r) float -> (n, features) float32, what the classifier reads."""
+        """(n, in_channels, r, r) float -> (n, features) in the classifier's dtype, what it reads."""
         x = self.stem(images)
         for block in self.blocks.values():
             x = block(x)
-        return F.adaptive_avg_pool2d(self.features(x), 1).flatten(1).float()
+        return F.adaptive_avg_pool2d(self.features(x), 1).flatten(1).to(self.classifier.weight.dtype)
 
 
 class Block(nn.Module):
