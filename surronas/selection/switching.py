@@ -155,14 +155,46 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         self.selection_ = self._record(trials, z)
         return self
 
+    def refit(self, X: IntArray, y: FloatArray, weights: Mapping[str, float], scale: float) -> AdaptiveSwitching:
+        """Fit what was chosen before, without trying anything.
+
+        Parameters
+        ----------
+        X : (n, n_genes) int64 canonical genotypes, n >= 2
+        y : (n,) float64, finite
+        weights : mapping of a candidate's name to its weight
+        scale : float
+            The calibration found then: ``conformal_.scale``.
+        """
+        self.y_ = y
+        self.targets_ = TargetScores(y)
+        rng = check_random_state(self.random_state)
+        chosen = [candidate for candidate in self.candidates if candidate.name in weights]
+        chosen = chosen or [Candidate("one_hot", Mean())]
+        encoded = encode(self.space, [c.encoder for c in chosen], X, self.encoders)
+        seeds = rng.randint(2**31 - 1, size=len(chosen))
+        fitted = Parallel(n_jobs=self.n_jobs)(
+            delayed(c.fit)(encoded[c.encoder][1], self.targets_.scores, encoded[c.encoder][0].blocks_, int(seed))
+            for c, seed in zip(chosen, seeds, strict=True)
+        )
+        self.members_ = [(c, model, weights.get(c.name, 1.0)) for c, model in zip(chosen, fitted, strict=True)]
+        self.encoders_ = {name: encoder for name, (encoder, _) in encoded.items()}
+        self.conformal_ = Conformal(np.array([scale]))
+        self.selection_ = pd.DataFrame(columns=list(RECORD)).astype(RECORD)
+        return self
+
     def predict(self, X: IntArray, return_std: bool = False) -> Any:
         """(n, n_genes) canonical genotypes -> mean (n,), and with ``return_std`` also std (n,), in the unit of y."""
-        mean, std = self._scores(X)
+        mean, spread = self.predict_scores(X)
         inverse = self.targets_.inverse
         if not return_std:
             return inverse(mean)
-        spread = std * self.conformal_.scale
         return inverse(mean), (inverse(mean + spread) - inverse(mean - spread)) / 2
+
+    def predict_scores(self, X: IntArray) -> tuple[FloatArray, FloatArray]:
+        """(mean, std), each (n,), of calibrated normal scores; ``targets_.inverse`` makes targets of them."""
+        mean, std = self._scores(X)
+        return mean, std * self.conformal_.scale
 
     def predict_interval(self, X: IntArray, coverage: float = 0.9) -> tuple[FloatArray, FloatArray]:
         """(low, high), each (n,), that hold the target of a new architecture with probability ``coverage``."""

@@ -1,0 +1,24 @@
+"""Searches for architectures: NAT, MSuNAS, and those to compare them with."""
+
+from __future__ import annotations
+
+from surronas.search.archive import Archive
+from surronas.search.evaluators import FunctionEvaluator, TableEvaluator, as_evaluator
+from surronas.search.msunas import MSuNAS
+from surronas.search.nat import NAT
+from surronas.search.references import NSGA2, RandomSearch, RegularizedEvolution
+from surronas.search.search import Result, Search
+
+__all__ = [
+    "NAT",
+    "NSGA2",
+    "Archive",
+    "FunctionEvaluator",
+    "MSuNAS",
+    "RandomSearch",
+    "RegularizedEvolution",
+    "Result",
+    "Search",
+    "TableEvaluator",
+    "as_evaluator",
+]

@@ -1,0 +1,248 @@
+"""NAT: surrogates choose what is evaluated, and the supernet adapts to what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from surronas.exceptions import InvalidInputError, UnknownNameError
+from surronas.predictors import Predictor
+from surronas.search.archive import Archive
+from surronas.search.candidates import ALGORITHMS, evolve
+from surronas.search.choice import gain_choice, spread_choice
+from surronas.search.objectives import FloatArray
+from surronas.search.operators import vary
+from surronas.search.run import Event, Run
+from surronas.search.search import Proposal, Search
+from surronas.search.surrogates import Surrogates
+from surronas.spaces.base import IntArray
+
+__all__ = ["NAT", "Adaptation"]
+
+_CHOICES = ("gain", "msunas")
+_ENUMERATED = 20_000
+
+
+class Adaptation(Protocol):
+    """What trains the supernet between iterations, and so makes labels stale."""
+
+    def __call__(self, archive: Archive, iteration: int) -> Any:
+        """Train on; count up the evaluator's version; return the rows of the archive to evaluate again.
+
+        Called once an iteration; again for the same one, when the run was killed before it was noted.
+        """
+        ...
+
+    def resume(self, iteration: int) -> None:
+        """Bring the supernet to where it was after that iteration's call."""
+        ...
+
+
+class NAT(Search):
+    """Neural architecture transfer: a many-objective search driven by surrogates.
+
+    Each iteration fits surrogates to the archive, looks for architectures that they think Pareto-optimal, evaluates
+    those of greatest expected gain for their price, and, given ``adapt``, trains the supernet on and re-evaluates the
+    architectures whose values that made stale.
+
+    Parameters
+    ----------
+    evaluator : BenchmarkTable, SupernetEvaluator or Evaluator
+    objectives : sequence of str, default=("error", "madds")
+    constraints : mapping, optional
+        As ``Search``. A candidate is kept when it fulfils each bound with probability ``confidence``.
+    n_initial : int, default=20
+    batch_size : int, default=8
+    predictor, encoder : as ``fit_predictor`` takes them
+    rule : {"ensemble", "nat"}, default="ensemble"
+        Which surrogates adaptive switching chooses.
+    candidates : {"auto", "enumerate", "nsga2", "nsga3", "unsga3"}, default="auto"
+        ``"enumerate"`` predicts every architecture there is; ``"auto"`` does so below 20,000, else NSGA-III.
+    population, generations : int
+        Of the candidates' evolution.
+    choice : {"gain", "msunas"}, default="gain"
+        Expected gain of hypervolume for the price; or MSuNAS's even spread along the last objective.
+    confidence : float, default=0.8
+    adapt : Adaptation, optional
+    random_state : int, default=0
+    n_jobs : int, optional
+        Surrogates are fitted in parallel through joblib.
+
+    References
+    ----------
+    Lu et al. (2021), Neural Architecture Transfer, TPAMI, arXiv:2005.05859.
+
+    Examples
+    --------
+    >>> import surronas as sn
+    >>> table = sn.load_benchmark("analog_nasbench")
+    >>> search = NAT(table, objectives=["baseline_accuracy", "analog_accuracy"], n_initial=10, batch_size=5)
+    >>> archs = search.ask()
+    >>> archs.shape
+    (10, 6)
+    >>> search.tell(archs, search.evaluator_.evaluate(archs))
+    >>> len(search.result().archive)
+    10
+    """
+
+    def __init__(
+        self,
+        evaluator: Any,
+        objectives: Sequence[str] = ("error", "madds"),
+        constraints: Mapping[str, Any] | None = None,
+        *,
+        n_initial: int = 20,
+        batch_size: int = 8,
+        predictor: str | Predictor | Sequence[str | Predictor] = "auto",
+        encoder: str | Sequence[str] = "auto",
+        rule: str = "ensemble",
+        candidates: str = "auto",
+        population: int = 100,
+        generations: int = 30,
+        choice: str = "gain",
+        confidence: float = 0.8,
+        adapt: Adaptation | None = None,
+        random_state: int = 0,
+        n_jobs: int | None = None,
+    ) -> None:
+        super().__init__(
+            evaluator,
+            objectives,
+            constraints,
+            n_initial=n_initial,
+            batch_size=batch_size,
+            random_state=random_state,
+        )
+        self.predictor = predictor
+        self.encoder = encoder
+        self.rule = rule
+        self.candidates = candidates
+        self.population = population
+        self.generations = generations
+        self.choice = choice
+        self.confidence = confidence
+        self.adapt = adapt
+        self.n_jobs = n_jobs
+
+    def _start(self, anew: bool = False) -> None:
+        super()._start(anew)
+        if self.choice not in _CHOICES:
+            raise UnknownNameError.of("choice", self.choice, _CHOICES)
+        if self.candidates not in ("auto", "enumerate", *ALGORITHMS):
+            raise UnknownNameError.of("kind of candidates", self.candidates, ("auto", "enumerate", *ALGORITHMS))
+        if not 0 < self.confidence < 1:
+            raise InvalidInputError(f"The 'confidence' must be between 0 and 1. Got {self.confidence!r} instead.")
+
+    def _propose(self, n: int, rng: np.random.Generator) -> Proposal:
+        surrogates = Surrogates(
+            self.evaluator_,
+            self.archive_,
+            predictor=self.predictor,
+            encoder=self.encoder,
+            rule=self.rule,
+            memory=self._memory,
+            random_state=int(rng.integers(2**31)),
+            n_jobs=self.n_jobs,
+        )
+        archs = self._candidates(surrogates, n, rng)
+        if not len(archs):
+            return Proposal(archs, None, {"by": "nothing left"})
+        predictions = surrogates.predict(archs)
+        low, high = predictions.quantile(1 - self.confidence), predictions.quantile(self.confidence)
+        excess = np.maximum(self.goals_.excess(low, high), 0)
+        # Where too few are feasible, those that break the constraints least, each measured by its spread.
+        broken = (excess / np.maximum(excess.std(axis=0), 1e-12)).sum(axis=1)
+        rows = np.argsort(broken, kind="stable")[: max(int((broken == 0).sum()), n)]
+        archs, predictions = archs[rows], predictions.take(rows)
+        chosen = self._choose(archs, predictions, n, rng)
+        why = {"by": self.choice, "candidates": len(archs), "surrogates": surrogates.memory}
+        return Proposal(archs[chosen], predictions.take(chosen).quantile(0.5), why)
+
+    @property
+    def _memory(self) -> dict[str, Any] | None:
+        return next((why["surrogates"] for why in reversed(self.decisions_) if "surrogates" in why), None)
+
+    def _candidates(self, surrogates: Surrogates, n: int, rng: np.random.Generator) -> IntArray:
+        """Canonical genotypes that may be chosen."""
+        space, pool = self.space_, self.evaluator_.pool
+        size = len(pool) if pool is not None else space.size
+        if self.candidates == "enumerate" or (self.candidates == "auto" and size is not None and size <= _ENUMERATED):
+            return self.unseen(space.canonical(space.enumerate()) if pool is None else pool)
+
+        def assess(C: IntArray) -> tuple[FloatArray, FloatArray]:
+            predictions = surrogates.predict(C)
+            excess = self.goals_.excess(
+                predictions.quantile(1 - self.confidence), predictions.quantile(self.confidence)
+            )
+            return self.goals_.values(predictions.quantile(0.5)), excess
+
+        front = self.archive_.archs[self.archive_.front_rows]
+        start = np.concatenate([front, self.archive_.archs[rng.permutation(len(self.archive_))]])
+        _, first = np.unique(space.key(start), return_index=True)
+        final, met = evolve(
+            space,
+            assess,
+            start[np.sort(first)],
+            rng,
+            algorithm="nsga3" if self.candidates == "auto" else self.candidates,
+            population=self.population,
+            generations=self.generations,
+            pool=pool,
+        )
+        found = self.unseen(final if self.choice == "msunas" else met)
+        if len(found) < n:  # the evolution has ended in what is known: its neighbourhood, then anything
+            around = vary(space, np.repeat(final, 4, axis=0), rng)
+            anything = space.sample(min(4 * n, size or 4 * n), int(rng.integers(2**31)), unique=False)
+            more = space.canonical(np.concatenate([around, anything])) if pool is None else rng.permutation(pool)
+            found = self.unseen(np.concatenate([found, more]))
+        return found
+
+    def _choose(self, archs: IntArray, predictions: Any, n: int, rng: np.random.Generator) -> IntArray:
+        if self.choice == "msunas":
+            cost = self.goals_.values(predictions.quantile(0.5))[:, -1]
+            return spread_choice(cost, self.archive_.objectives[self.archive_.front_rows, -1], n)
+        done = self.archive_.objectives[self.archive_.succeeded]
+        return gain_choice(
+            archs,
+            predictions,
+            self.goals_,
+            self.archive_.objectives[self.archive_.front_rows],
+            done.min(axis=0),
+            done.max(axis=0),
+            self.evaluator_.price(archs),
+            n,
+            rng,
+        )
+
+    # -- adaptation ----------------------------------------------------------------------------
+
+    def _follow_up(self, run: Run, n_evaluations: int) -> IntArray | None:
+        """After the evaluation of a batch: adapt, and say what to evaluate again."""
+        if self.adapt is None or self._adapted == self.iteration_ or len(self.archive_) < self.n_initial:
+            return None
+        stale = np.asarray(self.adapt(self.archive_, self.iteration_), dtype=np.int64).ravel()
+        archs = self.archive_.archs[stale]
+        version, at = self.evaluator_.version, self.iteration_
+        run.note(Event.ADAPTED, iteration=at, version=version, archs=archs.tolist())
+        return self._again(archs)
+
+    def _again(self, archs: IntArray) -> IntArray | None:
+        # Telling of them is the next iteration, which shall not adapt anew.
+        self._adapted = self.iteration_ + (1 if len(archs) else 0)
+        return archs if len(archs) else None
+
+    def _take(self, event: Event, record: Mapping[str, Any]) -> IntArray | None:
+        if event is Event.ADAPTED:
+            self.evaluator_.version = record["version"]
+            self._resumed = record["iteration"]
+            return self._again(self._genotypes(record["archs"]))
+        return super()._take(event, record)
+
+    def _replay(self, run: Run) -> IntArray | None:
+        self._adapted, self._resumed = -1, -1
+        due = super()._replay(run)
+        if self.adapt is not None and self._resumed >= 0:
+            self.adapt.resume(self._resumed)
+        return due
