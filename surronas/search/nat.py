@@ -56,7 +56,7 @@ class NAT(Search):
     n_initial : int, default=20
     batch_size : int, default=8
     predictor, encoder : as ``fit_predictor`` takes them
-    rule : {"ensemble", "nat"}, default="ensemble"
+    rule : {"stacked", "ensemble", "nat"}, default="stacked"
         Which surrogates adaptive switching chooses.
     candidates : {"auto", "enumerate", "nsga2", "nsga3", "unsga3"}, default="auto"
         ``"enumerate"`` predicts every architecture there is; ``"auto"`` does so below 20,000, else NSGA-III.
@@ -97,7 +97,7 @@ class NAT(Search):
         batch_size: int = 8,
         predictor: str | Predictor | Sequence[str | Predictor] = "auto",
         encoder: str | Sequence[str] = "auto",
-        rule: str = "ensemble",
+        rule: str = "stacked",
         candidates: str = "auto",
         population: int = 100,
         generations: int = 30,

@@ -216,11 +216,13 @@ class Search(BaseEstimator):  # type: ignore[misc]
         if left <= 0:
             return None
         missing = self.n_initial - len(self.archive_)
+        start = time.perf_counter()
         archs = self.ask(min(missing if missing > 0 else self.batch_size, left))
         if not len(archs):
             return None
+        spent = time.perf_counter() - start
         predicted = [self._asked[key].tolist() for key in self.space_.key(archs).tolist()]
-        run.note(Event.ASKED, archs=archs.tolist(), predicted=predicted, why=self.decisions_[-1])
+        run.note(Event.ASKED, archs=archs.tolist(), predicted=predicted, why=self.decisions_[-1], seconds=spent)
         return archs
 
     def _evaluate(self, run: Run, archs: IntArray) -> None:

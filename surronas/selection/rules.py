@@ -11,7 +11,7 @@ from scipy.stats import kendalltau
 
 from surronas.predictors.base import FloatArray
 
-__all__ = ["RULES", "OutOfFold", "ensemble_rule", "nat_rule"]
+__all__ = ["RULES", "OutOfFold", "ensemble_rule", "nat_rule", "stacked_rule"]
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,26 @@ def ensemble_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, fl
     ----------
     Breiman (1996), Stacked regressions.
     """
+    return _stacked(z, tried, noise=1.0)
+
+
+def stacked_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, float]:
+    """As ``ensemble_rule``, but shrunk the less the better the best candidate predicts.
+
+    The penalty is worth twenty rows of the best candidate's mean squared error: where one is nearly exact, as for a
+    latency that is a sum of parts, equal weights would let the others spoil it.
+    """
+    errors = [float(np.mean((z - oof.mean) ** 2)) for oof in tried.values() if oof.usable]
+    return _stacked(z, tried, noise=max(min(errors, default=1.0), 1e-9))
+
+
+def _stacked(z: FloatArray, tried: Mapping[str, OutOfFold], noise: float) -> dict[str, float]:
     names = [name for name, oof in tried.items() if oof.usable]
     if not names:
         return {}
     equal = np.full(len(names), 1 / len(names))
     predicted = np.stack([tried[name].mean for name in names], axis=1)
-    root = np.sqrt(_PENALTY_ROWS)
+    root = np.sqrt(_PENALTY_ROWS * noise)
     weights, _ = nnls(np.vstack([predicted, root * np.eye(len(names))]), np.concatenate([z, root * equal]))
     weights = weights if weights.sum() > 0 else equal
     weights = np.where(weights >= _LEAST_SHARE * weights.sum(), weights, 0)
@@ -78,7 +92,7 @@ def ensemble_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, fl
 
 
 Rule = Callable[[FloatArray, Mapping[str, OutOfFold]], dict[str, float]]
-RULES: dict[str, Rule] = {"ensemble": ensemble_rule, "nat": nat_rule}
+RULES: dict[str, Rule] = {"ensemble": ensemble_rule, "nat": nat_rule, "stacked": stacked_rule}
 
 _PENALTY_ROWS = 20.0
 _LEAST_SHARE = 0.02

@@ -299,3 +299,16 @@ def test_no_rows_give_no_predictions():
     mean, std = model.predict(X[:0], return_std=True)
     low, high = model.predict_interval(X[:0])
     assert mean.shape == std.shape == low.shape == high.shape == (0,)
+
+
+def test_refitted_to_the_same_rows_it_is_the_same_model():
+    model = switching("linear", "rbf").fit(X, Y)
+    weights = {candidate.name: weight for candidate, _, weight in model.members_}
+    again = switching("linear", "rbf").refit(X, Y, weights, model.conformal_.scale)
+    new = SPACE.sample(30, random_state=9)
+    np.testing.assert_allclose(again.predict(new, return_std=True), model.predict(new, return_std=True), rtol=1e-9)
+
+
+def test_refitted_without_a_known_candidate_it_is_the_mean():
+    model = switching("linear", "rbf").refit(X, Y, {"one_hot:mean": 1.0}, 1.0)
+    assert np.ptp(model.predict(X)) == 0

@@ -1,0 +1,215 @@
+"""Searches on benchmark tables: hypervolume by the number of evaluations, against the table's true front.
+
+Objectives are scaled by their best and worst values in the whole table, and hypervolume counts up to the worst: 1 is
+the true front's. Every run is a folder under --out and goes on where it stopped; only what is missing is run.
+
+    python benchmarks/search_tables.py                            points 1 and 2 of issue 6: four tables, ten seeds
+    python benchmarks/search_tables.py nasbench201_many           point 3: four objectives
+    python benchmarks/search_tables.py --overhead                 point 5: seconds of a decision at an archive of 300
+
+The tables of CHOOSING are those that defaults may be chosen on; nothing is promised of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from moocore import hypervolume
+from rich import print as show
+
+import surronas as sn
+from surronas.benchmark.statistics import pairwise_wilcoxon
+from surronas.datasets.table import BenchmarkTable
+from surronas.exceptions import DataNotFoundError
+from surronas.search import (
+    NAT,
+    NSGA2,
+    FunctionEvaluator,
+    MSuNAS,
+    RandomSearch,
+    RegularizedEvolution,
+    Search,
+    TableEvaluator,
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A table, its objectives, how many evaluations surrogate searches get, and when 99 % is asked for."""
+
+    benchmark: str
+    dataset: str | None
+    objectives: tuple[str, ...]
+    n_evaluations: int = 200
+    deadline: int | None = None
+
+
+REPORTING = {
+    "nasbench201": Case("nasbench201", "cifar10", ("error", "latency_gold_6226_ms"), deadline=200),
+    "nasbench_macro": Case("nasbench_macro", "cifar10", ("test_accuracy", "flops"), deadline=120),
+    "ofa_mbv3": Case("ofa_mbv3", "imagenet", ("error", "madds")),
+    "mbconv_cifar10": Case("mbconv_cifar10", "cifar10", ("error", "madds")),
+}
+MANY = {
+    "nasbench201_many": Case(
+        "nasbench201", "cifar10", ("error", "madds", "latency_gold_6226_ms", "analog_accuracy"), n_evaluations=300
+    )
+}
+CHOOSING = {
+    "nasbench201_titan": Case("nasbench201", "cifar10", ("test_accuracy_12ep", "latency_titan_rtx_256_ms")),
+    "nasbench201_pixel3": Case("nasbench201", "cifar10", ("val_accuracy_12ep", "latency_pixel3_ms")),
+    "nasbench201_imagenet": Case("nasbench201", "ImageNet16-120", ("error", "flops")),
+    "ofa_mbv3_latency": Case("ofa_mbv3", "imagenet", ("error", "latency_i7_8700K_ms")),
+    "nasbench_mr": Case("nasbench_mr", None, ("cls_50_100_top1", "flops")),
+}
+CASES = REPORTING | MANY | CHOOSING
+
+SEARCHES: dict[str, tuple[type[Search], dict[str, Any], int | None]] = {
+    "NAT": (NAT, {}, None),
+    "MSuNAS": (MSuNAS, {"n_initial": 20}, None),
+    "MSuNAS, 100 initial": (MSuNAS, {}, None),
+    "NSGA-II": (NSGA2, {}, 1000),
+    "regularised evolution": (RegularizedEvolution, {}, 1000),
+    "random": (RandomSearch, {}, 1000),
+}
+AT = (20, 50, 80, 100, 120, 150, 200, 300, 500, 1000)
+
+
+def table_of(case: Case) -> BenchmarkTable:
+    """The case's table; the many objectives need multiply-adds and AnalogNAS-Bench's accuracy beside it."""
+    table = sn.load_benchmark(case.benchmark, dataset=case.dataset)
+    if "analog_accuracy" not in case.objectives:
+        return table
+    analog = sn.load_benchmark("analog_nasbench")
+    place = pd.Index(analog.space.rank(analog.archs)).get_indexer(table.space.rank(table.archs))
+    targets = table.targets.assign(
+        madds=table.space.cost(table.archs)["madds"].to_numpy() / 1e6,
+        analog_accuracy=analog.targets["analog_accuracy"].to_numpy()[place],
+    )
+    described = [table.target(str(name)) for name in table.targets]
+    described += [
+        sn.datasets.Target("madds", "millions", False, "compute", "Multiply-adds, computed"),
+        analog.target("analog_accuracy"),
+    ]
+    return BenchmarkTable(table.name, table.space, table.archs, targets, described, table.info, table.dataset)
+
+
+class Judge:
+    """The share of the true front's hypervolume that the first n evaluations reach."""
+
+    def __init__(self, table: BenchmarkTable, objectives: tuple[str, ...]) -> None:
+        search = RandomSearch(table, objectives)
+        search.ask(1)
+        goals, evaluator = search.goals_, search.evaluator_
+        values = goals.values(evaluator.evaluate(evaluator.pool)[goals.targets].to_numpy())
+        values = values[np.isfinite(values).all(axis=1)]
+        self.best, self.worst = values.min(axis=0), values.max(axis=0)
+        self.whole = self._volume(values)
+
+    def _volume(self, values: Any) -> float:
+        scaled = (values - self.best) / (self.worst - self.best)
+        return float(hypervolume(scaled, ref=np.ones(len(self.best)))) if len(scaled) else 0.0
+
+    def curve(self, values: Any) -> Any:
+        """(n, m) values in the order of evaluation -> (n,) shares."""
+        good = np.isfinite(values).all(axis=1)
+        return np.array([self._volume(values[: i + 1][good[: i + 1]]) / self.whole for i in range(len(values))])
+
+
+def run_one(name: str, search: str, seed: int, out: Path) -> Path:
+    """Run what of it is missing, and keep its curve."""
+    case, (kind, options, n) = CASES[name], SEARCHES[search]
+    folder = out / name / search.replace(" ", "_").replace(",", "") / str(seed)
+    if not (folder / "curve.json").is_file():
+        table = table_of(case)
+        result = kind(table, case.objectives, random_state=seed, **options).run(
+            folder, n_evaluations=n or case.n_evaluations
+        )
+        curve = Judge(table, case.objectives).curve(result.archive.objectives)
+        (folder / "curve.json").write_text(json.dumps(curve.tolist()))
+    return folder
+
+
+def report(name: str, searches: list[str], folders: dict[str, list[Path]]) -> None:
+    """Anytime curves, when goals are reached, and what is more than chance."""
+    case = CASES[name]
+    curves = {s: np.array([json.loads((f / "curve.json").read_text()) for f in folders[s]]) for s in searches}
+    rows = {}
+    for search, curve in curves.items():
+        points = [n for n in AT if n <= curve.shape[1]]
+        rows[search] = {n: f"{curve[:, n - 1].mean():.4f} ± {curve[:, n - 1].std():.4f}" for n in points}
+    show(f"\n[bold]{name}[/bold]: {', '.join(case.objectives)}; {len(next(iter(curves.values())))} seeds")
+    show(pd.DataFrame(rows).T.fillna("").to_string())
+    if "NSGA-II" in curves:
+        goal = curves["NSGA-II"][:, -1].mean()
+        for search, curve in curves.items():
+            reached = np.flatnonzero(curve.mean(axis=0) >= goal)
+            when = int(reached[0]) + 1 if len(reached) else f"not within {curve.shape[1]}"
+            show(f"NSGA-II's {goal:.4f} at {curves['NSGA-II'].shape[1]} evaluations: {search} (mean of seeds): {when}")
+    for search, curve in curves.items():
+        first = [int(np.argmax(c >= 0.99)) + 1 if (c >= 0.99).any() else None for c in curve]
+        show(f"99 % of the front: {search}: {sorted(first, key=lambda n: n or 10**9)}, asked for {case.deadline}")
+    if len(curves) > 1 and "NAT" in curves:
+        last = min(curve.shape[1] for curve in curves.values())
+        area = pd.DataFrame({search: 1 - curve[:, 49:last].mean(axis=1) for search, curve in curves.items()})
+        tests = pairwise_wilcoxon(area)
+        show(f"mean distance from 1 between evaluations 50 and {last}, Wilcoxon by seed, Holm over the pairs")
+        show(tests[(tests["a"] == "NAT") | (tests["b"] == "NAT")].round(5).to_string(index=False))
+        behind = {s: (curves["NAT"][:, 49:last].mean(0) < c[:, 49:last].mean(0)).mean() for s, c in curves.items()}
+        show({f"share of evaluations from 50 on at which {s}'s mean is above NAT's": v for s, v in behind.items() if v})
+
+
+def overhead() -> None:
+    """Seconds of one decision at an archive of 300: everything tried anew, then what is kept fitted again."""
+    for name, free in (("nasbench201", False), ("nasbench_macro", False), ("ofa_mbv3", False), ("ofa_mbv3", True)):
+        case, table = CASES[name], table_of(CASES[name])
+        evaluator: Any = TableEvaluator(table)
+        if free:  # candidates are evolved in all of the space
+            known = TableEvaluator(table)
+            evaluator = FunctionEvaluator(known.evaluate, table.space, known.targets, cost=partial(_madds, table))
+        train, _ = table.split(308, random_state=0)
+        search = NAT(evaluator, case.objectives, n_jobs=2)
+        search.tell(table.archs[train[:300]], table.targets.iloc[train[:300]])
+        for what in ("all tried", "kept ones"):
+            start = time.perf_counter()
+            search.ask()
+            show(f"{name}{', all of the space' if free else ''}: {what}: {time.perf_counter() - start:.1f} s")
+            search.tell(table.archs[train[300:]], table.targets.iloc[train[300:]])
+
+
+def _madds(table: BenchmarkTable, X: Any) -> pd.DataFrame:
+    return table.space.cost(X)[["madds"]] / 1e6
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="*", default=list(REPORTING), metavar="case", help=", ".join(CASES))
+    parser.add_argument("--searches", nargs="+", choices=SEARCHES, default=list(SEARCHES))
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--n-jobs", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("runs/search_tables"))
+    parser.add_argument("--overhead", action="store_true")
+    args = parser.parse_args()
+    if args.overhead:
+        overhead()
+    for name in [] if args.overhead else args.cases:
+        try:
+            table_of(CASES[name])
+        except DataNotFoundError as error:
+            show(f"\n[bold]{name}[/bold] is skipped: {error}")
+            continue
+        tasks = [(search, seed) for search in args.searches for seed in range(args.seeds)]
+        folders = Parallel(n_jobs=args.n_jobs)(delayed(run_one)(name, search, seed, args.out) for search, seed in tasks)
+        grouped: dict[str, list[Path]] = {}
+        for (search, _), folder in zip(tasks, folders, strict=True):
+            grouped.setdefault(search, []).append(folder)
+        report(name, args.searches, grouped)
