@@ -86,7 +86,7 @@ class Archive:
     @cached_property
     def succeeded(self) -> NDArray[np.bool_]:
         """(n,) bool: every target has a value."""
-        return np.isfinite(self.values.to_numpy()).all(axis=1)
+        return np.asarray(np.isfinite(self.values.to_numpy()).all(axis=1))
 
     @cached_property
     def feasible(self) -> NDArray[np.bool_]:

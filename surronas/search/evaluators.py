@@ -37,11 +37,16 @@ class Evaluator(Protocol):
         JSON-able: what a journal notes, so that no run goes on with another evaluator.
     """
 
-    space: SearchSpace
-    targets: Mapping[str, bool]
-    pool: IntArray | None
     version: int
-    info: dict[str, Any]
+
+    @property
+    def space(self) -> SearchSpace: ...
+    @property
+    def targets(self) -> Mapping[str, bool]: ...
+    @property
+    def pool(self) -> IntArray | None: ...
+    @property
+    def info(self) -> dict[str, Any]: ...
 
     def evaluate(self, archs: IntArray) -> pd.DataFrame:
         """(n, n_genes) genotypes -> n rows, one column a target; NaN where it failed.

@@ -66,7 +66,7 @@ class Goals:
     @property
     def targets(self) -> list[str]:
         """Names of the targets that they speak of, each once."""
-        return list(dict.fromkeys([part.target for part in (*self.objectives, *self.constraints)]))
+        return list(dict.fromkeys([*(o.target for o in self.objectives), *(c.target for c in self.constraints)]))
 
     @property
     def names(self) -> list[str]:

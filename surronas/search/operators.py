@@ -98,8 +98,8 @@ def _expressed(space: SearchSpace, X: IntArray, otherwise: IntArray) -> IntArray
 def nearest(space: SearchSpace, pool: IntArray, X: IntArray, rng: np.random.Generator) -> IntArray:
     """For each genotype the one of the pool that differs in the fewest genes; drawn among equally near ones."""
     C = space.canonical(X)
-    distances = np.stack([(pool != row).sum(axis=1) for row in C]) if len(C) else np.empty((0, len(pool)))
-    return pool[np.argmin(distances + rng.random(distances.shape), axis=1)]
+    distances = (C[:, None, :] != pool).sum(axis=2)
+    return np.asarray(pool[np.argmin(distances + rng.random(distances.shape), axis=1)])
 
 
 class SpaceCrossover(Crossover):  # type: ignore[misc]

@@ -117,7 +117,7 @@ class RegularizedEvolution(RandomSearch):
         return Proposal(self._fill(children, n, rng), None, {"by": "mutation"})
 
     def _archs(self, rows: IntArray) -> IntArray:
-        return self.archive_.archs[rows]
+        return np.asarray(self.archive_.archs[rows])
 
     def _children(self, X: IntArray, rng: np.random.Generator) -> IntArray:
         pool = self.evaluator_.pool

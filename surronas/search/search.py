@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from surronas.search.objectives import FloatArray, Goals, resolve_goals
 from surronas.search.operators import initial_design
 from surronas.search.progress import shown
 from surronas.search.run import Event, Run
+from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
 
 __all__ = ["Proposal", "Result", "Search"]
@@ -87,6 +89,15 @@ class Search(BaseEstimator):  # type: ignore[misc]
     archive_ : Archive
     decisions_ : list of dict
     """
+
+    evaluator_: Evaluator
+    space_: SearchSpace
+    goals_: Goals
+    archive_: Archive
+    decisions_: list[dict[str, Any]]
+    iteration_: int
+    _asked: dict[Any, FloatArray]
+    _unknown: FloatArray
 
     def __init__(
         self,
@@ -305,13 +316,13 @@ class Search(BaseEstimator):  # type: ignore[misc]
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
                 raise InvalidInputError(f"The {name!r} of a search must be a positive int. Got {value!r} instead.")
-        self.evaluator_: Evaluator = as_evaluator(self.evaluator)
+        self.evaluator_ = as_evaluator(self.evaluator)
         self.space_ = self.evaluator_.space
-        self.goals_: Goals = resolve_goals(self.objectives, self.constraints, self.evaluator_.targets)
+        self.goals_ = resolve_goals(self.objectives, self.constraints, self.evaluator_.targets)
         self.archive_ = Archive(self.space_, self.goals_)
-        self.decisions_: list[dict[str, Any]] = []
+        self.decisions_ = []
         self.iteration_ = 0
-        self._asked: dict[Any, FloatArray] = {}
+        self._asked = {}
         self._unknown = np.full(len(self.goals_.targets), np.nan)
 
     def _genotypes(self, archs: Any) -> IntArray:
@@ -337,7 +348,7 @@ class Search(BaseEstimator):  # type: ignore[misc]
 
     def _header(self) -> dict[str, Any]:
         settings = {
-            name: value if _is_plain(value) else repr(value)
+            name: value if _is_plain(value) else re.sub(r" at 0x[0-9a-f]+", "", repr(value))
             for name, value in self.get_params(deep=False).items()
             if name not in ("evaluator", "n_jobs")
         }

@@ -52,7 +52,7 @@ class Predictions:
 
     def quantile(self, probability: float) -> FloatArray:
         """(n, t): what each target is below with that probability; 0.5 gives the median, which is the prediction."""
-        return self.at(np.full((1, 1, len(self.parts)), ndtri(probability)))[0]
+        return np.asarray(self.at(np.full((1, 1, len(self.parts)), ndtri(probability)))[0])
 
     def take(self, rows: Any) -> Predictions:
         """Those of some architectures."""
@@ -157,9 +157,10 @@ def _n_folds(n: int) -> int:
 def _remember(model: AdaptiveSwitching, n: int) -> dict[str, Any]:
     chosen = {candidate.name: weight for candidate, _, weight in model.members_}
     record = model.selection_
+    names = record["encoder"] + ":" + record["predictor"]
     taus = {
-        f"{row.encoder}:{row.predictor}": None if np.isnan(row.tau) else round(float(row.tau), 4)
-        for row in record.itertuples()
+        name: None if np.isnan(tau) else round(float(tau), 4)
+        for name, tau in zip(names, record["tau"].to_numpy(dtype=np.float64), strict=True)
     }
     return {"weights": chosen, "scale": model.conformal_.scale, "taus": taus, "n": n}
 
