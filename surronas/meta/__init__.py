@@ -1,0 +1,1 @@
+"""MetaD2A: from a data set to architectures."""

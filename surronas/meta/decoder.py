@@ -1,0 +1,128 @@
+"""A recurrent network that writes architectures' graphs from latent vectors, vertex by vertex, edge by edge."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from surronas.meta.graph_encoder import GatedSum, vertex_inputs
+from surronas.meta.graphs import Graphs
+
+__all__ = ["GraphDecoder"]
+
+_INPUT = 0
+
+
+class GraphDecoder(nn.Module):
+    """The decoder of D-VAE (Zhang et al., 2019, arXiv:1904.11088), for graphs with a fixed number of places.
+
+    From the state of the graph, which begins as tanh of a linear map of the latent vector, comes the type of the next
+    vertex; then, from the vertex before it back to the input, whether each points to it. With every edge the vertex's
+    state is computed anew: a GRU of what it is and the gated sum of those that point to it so far.
+
+    Two things differ from D-VAE. The graph's state is not the last vertex's, but a GRU's that reads each finished
+    vertex: an absent layer has no edges, so its state would know of nothing before it. And the type is chosen with the
+    latent vector in sight, which long chains would forget.
+
+    Parameters
+    ----------
+    n_types, n_vertices : int
+        Of a ``GraphCode``.
+    latent : int, default=56
+    hidden : int, default=128
+        Width of the states.
+    """
+
+    def __init__(self, n_types: int, n_vertices: int, latent: int = 56, hidden: int = 128) -> None:
+        super().__init__()
+        self.n_types, self.n_vertices, self.latent = n_types, n_vertices, latent
+        self.start = nn.Linear(latent, hidden)
+        self.vertex = nn.GRUCell(n_types + n_vertices, hidden)
+        self.graph = nn.GRUCell(hidden, hidden)
+        self.gated = GatedSum(hidden)
+        self.next_type = nn.Sequential(nn.Linear(hidden + latent, 2 * hidden), nn.ReLU(), nn.Linear(2 * hidden, n_types))
+        self.edge_from = nn.Sequential(nn.Linear(2 * hidden, 2 * hidden), nn.ReLU(), nn.Linear(2 * hidden, 1))
+
+    def log_likelihood(self, z: Tensor, graphs: Graphs) -> Tensor:
+        """Of each graph given its latent vector: types and edges of all vertices but the input.
+
+        Parameters
+        ----------
+        z : (n, latent) float
+        graphs : n graphs
+
+        Returns
+        -------
+        (n,) float
+            In nats.
+        """
+        inputs = vertex_inputs(graphs.types, self.n_types).to(z)
+        state = torch.tanh(self.start(z))
+        done = [self.vertex(inputs[:, 0], state)]
+        state = self.graph(done[0], state)
+        total = z.new_zeros(len(z))
+        for i in range(1, self.n_vertices):
+            total = total - F.cross_entropy(self._type_logits(state, z), graphs.types[:, i], reduction="none")
+            edges = graphs.adjacency[:, :i, i].to(z)
+            earlier = torch.stack(done, dim=1)  # (n, i, hidden)
+            terms = edges[:, :, None] * self.gated(earlier)
+            whole = terms.sum(dim=1, keepdim=True)
+            so_far = whole - terms.cumsum(dim=1)  # what vertices after j, which were decided before it, have given
+            new = self._vertex(inputs[:, i], torch.cat([so_far, whole], dim=1))
+            logits = self.edge_from(torch.cat([new[:, :i], earlier], dim=2))[:, :, 0]
+            total = total - F.binary_cross_entropy_with_logits(logits, edges, reduction="none").sum(dim=1)
+            done.append(new[:, i])
+            state = self.graph(done[i], state)
+        return total
+
+    @torch.no_grad()
+    def sample(self, z: Tensor, generator: Generator | None = None) -> Graphs:
+        """One graph for each latent vector: types and edges drawn, or without a generator the likeliest, one by one.
+
+        Parameters
+        ----------
+        z : (n, latent) float
+        generator : torch.Generator, optional
+        """
+        n, v = len(z), self.n_vertices
+        types = torch.full((n, v), _INPUT)
+        adjacency = torch.zeros(n, v, v, dtype=torch.bool)
+        numbers = torch.eye(v).to(z)
+        state = torch.tanh(self.start(z))
+
+        def inputs(i: int) -> Tensor:
+            return torch.cat([F.one_hot(types[:, i], self.n_types).to(z), numbers[i].expand(n, v)], dim=1)
+
+        done = [self.vertex(inputs(0), state)]
+        given = [self.gated(done[0])]
+        state = self.graph(done[0], state)
+        for i in range(1, v):
+            types[:, i] = _choose_types(self._type_logits(state, z), generator)
+            what, heard = inputs(i), torch.zeros_like(state)
+            new = self.vertex(what, heard)
+            for j in reversed(range(i)):
+                logits = self.edge_from(torch.cat([new, done[j]], dim=1))[:, 0]
+                edge = logits > 0 if generator is None else torch.rand(n, generator=generator) < logits.sigmoid()
+                adjacency[:, j, i] = edge
+                heard = heard + edge[:, None] * given[j]
+                new = self.vertex(what, heard)
+            done.append(new)
+            given.append(self.gated(new))
+            state = self.graph(new, state)
+        return Graphs(types, adjacency)
+
+    def _type_logits(self, state: Tensor, z: Tensor) -> Tensor:
+        return self.next_type(torch.cat([state, z], dim=1))  # type: ignore[no-any-return]
+
+    def _vertex(self, what: Tensor, heard: Tensor) -> Tensor:
+        """(n, inputs), (n, m, hidden) -> (n, m, hidden): the vertex's state for each of m sums."""
+        n, m, hidden = heard.shape
+        repeated = what[:, None].expand(n, m, -1).reshape(n * m, -1)
+        return self.vertex(repeated, heard.reshape(n * m, hidden)).view(n, m, hidden)  # type: ignore[no-any-return]
+
+
+def _choose_types(logits: Tensor, generator: Generator | None) -> Tensor:
+    if generator is None:
+        return logits.argmax(dim=1)
+    return torch.multinomial(logits.softmax(dim=1), 1, generator=generator)[:, 0]

@@ -1,0 +1,86 @@
+"""Architectures for a data set: a variational autoencoder of graphs whose prior is the set encoder's."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from surronas.meta.decoder import GraphDecoder
+from surronas.meta.graph_encoder import GraphEncoder
+from surronas.meta.graphs import Graphs
+from surronas.meta.set_encoder import SetEncoder, Sets
+
+__all__ = ["GraphGenerator"]
+
+
+class GraphGenerator(nn.Module):
+    """Set encoder p(z | images), graph encoder q(z | graph, images), decoder p(graph | z).
+
+    MetaD2A (Lee et al., 2021, arXiv:2107.00860) draws z from the set encoder alone, for training too. A z that has seen
+    the graph lets the decoder say which of a task's many good architectures it writes; it is kept near what the set
+    encoder expects, in units of that one's spread, and is centred on it.
+
+    Parameters
+    ----------
+    n_types, n_vertices : int
+        Of a ``GraphCode``.
+    n_features : int, default=512
+        Of an image.
+    latent : int, default=56
+    hidden : int, default=128
+    """
+
+    def __init__(
+        self, n_types: int, n_vertices: int, n_features: int = 512, latent: int = 56, hidden: int = 128
+    ) -> None:
+        super().__init__()
+        self.sets = SetEncoder(n_features, hidden)
+        self.prior = nn.Linear(hidden, 2 * latent)
+        self.graphs = GraphEncoder(n_types, n_vertices, hidden, hidden)
+        self.posterior = nn.Sequential(
+            nn.Linear(hidden + 2 * latent, 2 * hidden), nn.ReLU(), nn.Linear(2 * hidden, 2 * latent)
+        )
+        self.decoder = GraphDecoder(n_types, n_vertices, latent, hidden)
+
+    def loss(self, graphs: Graphs, sets: Sets, rows: Tensor, generator: torch.Generator, beta: float = 0.005) -> Tensor:
+        """-log p(graph | z) + beta KL(q || p), mean over the graphs.
+
+        Parameters
+        ----------
+        graphs : n graphs
+        sets : t sets
+        rows : (n,) int64
+            The set that each graph belongs to.
+        generator : torch.Generator
+            Of the noise in z.
+        beta : float, default=0.005
+        """
+        prior = self._prior(sets, rows)
+        mean, log_variance = self._posterior(graphs, prior)
+        z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=generator)
+        log_ratio = log_variance - prior[1]
+        divergence = 0.5 * (log_ratio.exp() + (mean - prior[0]).square() / prior[1].exp() - 1 - log_ratio).sum(dim=1)
+        return (beta * divergence - self.decoder.log_likelihood(z, graphs)).mean()
+
+    @torch.no_grad()
+    def sample(self, sets: Sets, n: int, generator: torch.Generator) -> Graphs:
+        """n graphs for each of t sets, the first set's first: t n graphs, not all of which need be valid."""
+        mean, log_variance = self._prior(sets, torch.arange(len(sets.features)).repeat_interleave(n))
+        z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=generator)
+        return self.decoder.sample(z, generator)
+
+    @torch.no_grad()
+    def reconstruct(self, graphs: Graphs, sets: Sets, rows: Tensor) -> Graphs:
+        """What the decoder writes of the mean z of each graph, the likeliest at each step; arguments as of ``loss``."""
+        mean, _ = self._posterior(graphs, self._prior(sets, rows))
+        return self.decoder.sample(mean)
+
+    def _prior(self, sets: Sets, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of z for each row's set."""
+        mean, log_variance = self.prior(self.sets(sets)[rows]).chunk(2, dim=1)
+        return mean, log_variance.clamp(-8, 8)
+
+    def _posterior(self, graphs: Graphs, prior: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        mean, log_variance = prior
+        shift, log_ratio = self.posterior(torch.cat([self.graphs(graphs), mean, log_variance], dim=1)).chunk(2, dim=1)
+        return mean + shift * (log_variance / 2).exp(), log_variance + log_ratio.clamp(-16, 4)

@@ -1,0 +1,82 @@
+"""The generator as a whole: it learns by heart what it is given little of, and gives it back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from surronas.meta.generator import GraphGenerator
+from surronas.meta.graphs import graph_code
+from surronas.meta.set_encoder import Sets
+from surronas.spaces import get_space
+from surronas.spaces.mbconv import MBConv, Stage
+
+SMALL = MBConv(
+    [Stage(True, 8, 2, (1, 2), (3,), (1, 2)), Stage(False, 16, 1, (1, 2), (3, 5), (1, 2))],
+    resolutions=(8, 16),
+    widths=(0.5, 1.0),
+    stem=16,
+    features=16,
+)
+
+
+@pytest.fixture(scope="module", params=["nasbench201", "chain"])
+def overfit(request):
+    """A generator trained on 20 architectures, ten for each of two sets."""
+    torch.manual_seed(0)
+    space = SMALL if request.param == "chain" else get_space("nasbench201")
+    code = graph_code(space)
+    X = space.canonical(space.sample(20, random_state=0))
+    rng = np.random.default_rng(0)
+    sets = Sets.of([[rng.standard_normal((4, 6)) + shift] * 2 for shift in (-1, 1)])
+    rows = torch.arange(2).repeat_interleave(10)
+    graphs = code.write(X)
+    model = GraphGenerator(code.n_types, code.n_vertices, n_features=6, latent=8, hidden=32)
+    optimizer = torch.optim.Adam(model.parameters(), 4e-3)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(250):
+        optimizer.zero_grad()
+        loss = model.loss(graphs, sets, rows, generator)
+        loss.backward()
+        optimizer.step()
+    return model.eval(), code, X, graphs, sets, rows
+
+
+def test_what_it_learnt_is_reconstructed(overfit):
+    model, code, X, graphs, sets, rows = overfit
+    again, valid = code.read(model.reconstruct(graphs, sets, rows))
+    assert valid.mean() >= 0.95
+    assert (again == X).all(axis=1).mean() >= 0.95
+
+
+def test_samples_are_architectures_of_the_right_set(overfit):
+    """Nearly all are valid, and most are among the ten of their own set, which chance would give to one in a hundred."""
+    model, code, X, _, sets, _ = overfit
+    drawn, valid = code.read(model.sample(sets, 100, torch.Generator().manual_seed(1)))
+    assert valid.mean() > 0.8
+    for number in (0, 1):
+        mine = drawn[100 * number : 100 * number + 100]
+        known = (mine[:, None] == X[None]).all(axis=2)
+        assert known[:, 10 * number : 10 * number + 10].any(axis=1).mean() > 0.5
+        assert len(np.unique(mine, axis=0)) > 4
+
+
+def test_the_same_seed_gives_the_same_graphs(overfit):
+    model, *_, sets, _ = overfit
+    one, same, other = (model.sample(sets, 20, torch.Generator().manual_seed(seed)).types for seed in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_the_loss_is_likelihood_and_divergence(overfit):
+    """The divergence against torch.distributions, the whole with the noise drawn again."""
+    model, _, _, graphs, sets, rows = overfit
+    prior = model._prior(sets, rows)
+    posterior = model._posterior(graphs, prior)
+    p, q = (torch.distributions.Normal(mean, (log_variance / 2).exp()) for mean, log_variance in (prior, posterior))
+    divergence = torch.distributions.kl_divergence(q, p).sum(1)
+    noise = torch.randn(q.mean.shape, generator=torch.Generator().manual_seed(5))
+    expected = 0.1 * divergence - model.decoder.log_likelihood(q.mean + q.stddev * noise, graphs)
+    loss = model.loss(graphs, sets, rows, torch.Generator().manual_seed(5), beta=0.1)
+    torch.testing.assert_close(loss, expected.mean())
