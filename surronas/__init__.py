@@ -32,6 +32,7 @@ _HOMES = {
     "load_predictor": "surronas.surrogate",
     "load_table": "surronas.datasets",
     "metrics": "surronas.benchmark",
+    "search": "surronas.search",
     "proxies": "surronas.proxies",
     "supernet": "surronas.supernet",
 }

@@ -73,10 +73,21 @@ class Archive:
     def predicted(self) -> pd.DataFrame:
         return self.records[[f"{name}_predicted" for name in self.goals.targets]].set_axis(self.goals.targets, axis=1)
 
-    def __getattr__(self, name: str) -> NDArray[Any]:
-        if name in _MARKS:
-            return self.records[name].to_numpy()
-        raise AttributeError(f"'Archive' object has no attribute {name!r}")
+    @property
+    def seconds(self) -> FloatArray:
+        return self.records["seconds"].to_numpy()
+
+    @property
+    def version(self) -> IntArray:
+        return self.records["version"].to_numpy()
+
+    @property
+    def iteration(self) -> IntArray:
+        return self.records["iteration"].to_numpy()
+
+    @property
+    def reason(self) -> NDArray[Any]:
+        return self.records["reason"].to_numpy()
 
     @cached_property
     def objectives(self) -> FloatArray:

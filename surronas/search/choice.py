@@ -31,6 +31,7 @@ def gain_choice(
     price: FloatArray,
     n: int,
     rng: np.random.Generator,
+    exploration: float = 1.0,
 ) -> IntArray:
     """Greedily the candidates of greatest expected gain in hypervolume for what they cost.
 
@@ -50,6 +51,8 @@ def gain_choice(
         The best values known, and those from which on hypervolume counts.
     price : (k,) float64
     n : int
+    exploration : float, default=1
+        What the predictive standard deviations are multiplied by.
 
     Returns
     -------
@@ -65,7 +68,7 @@ def gain_choice(
     seed = int(rng.integers(2**31))
     n_targets = len(goals.targets)
 
-    levels = _normal(_LEVELS, n_targets, seed)[:, None, :]
+    levels = exploration * _normal(_LEVELS, n_targets, seed)[:, None, :]
     first = np.zeros(len(archs))
     for level in levels:  # one at a time: (candidates, directions) is as much as should be in memory
         values = goals.values(predictions.at(level[None])[0])
@@ -75,7 +78,7 @@ def gain_choice(
 
     root = _root(archs[short])
     draws = _normal(_DRAWS, n_targets * len(short), seed).reshape(_DRAWS, n_targets, len(short))
-    normals = np.swapaxes(draws @ root.T, 1, 2)
+    normals = exploration * np.swapaxes(draws @ root.T, 1, 2)
     values = goals.values(predictions.take(short).at(normals))
     reached = _scalarised((reference - values) / scale, directions)
     beaten = np.broadcast_to(best, (_DRAWS, len(directions))).copy()

@@ -64,6 +64,9 @@ class NAT(Search):
         Of the candidates' evolution.
     choice : {"gain", "msunas"}, default="gain"
         Expected gain of hypervolume for the price; or MSuNAS's even spread along the last objective.
+    exploration : float, default=0.5
+        What the surrogates' standard deviations are multiplied by where gains are expected. With all of it, batches on
+        NAS-Bench-201 went to what is merely uncertain and gained nothing.
     confidence : float, default=0.8
     adapt : Adaptation, optional
     random_state : int, default=0
@@ -102,6 +105,7 @@ class NAT(Search):
         population: int = 100,
         generations: int = 30,
         choice: str = "gain",
+        exploration: float = 0.5,
         confidence: float = 0.8,
         adapt: Adaptation | None = None,
         random_state: int = 0,
@@ -122,6 +126,7 @@ class NAT(Search):
         self.population = population
         self.generations = generations
         self.choice = choice
+        self.exploration = exploration
         self.confidence = confidence
         self.adapt = adapt
         self.n_jobs = n_jobs
@@ -132,6 +137,8 @@ class NAT(Search):
             raise UnknownNameError.of("choice", self.choice, _CHOICES)
         if self.candidates not in ("auto", "enumerate", *ALGORITHMS):
             raise UnknownNameError.of("kind of candidates", self.candidates, ("auto", "enumerate", *ALGORITHMS))
+        if not self.exploration >= 0:
+            raise InvalidInputError(f"The 'exploration' must be at least 0. Got {self.exploration!r} instead.")
         if not 0 < self.confidence < 1:
             raise InvalidInputError(f"The 'confidence' must be between 0 and 1. Got {self.confidence!r} instead.")
 
@@ -214,6 +221,7 @@ class NAT(Search):
             self.evaluator_.price(archs),
             n,
             rng,
+            self.exploration,
         )
 
     # -- adaptation ----------------------------------------------------------------------------

@@ -191,8 +191,8 @@ class NSGA2(RegularizedEvolution):
         excess = archive.goals.excess(values, values)
         problem = Problem(n_var=1, n_obj=archive.objectives.shape[1], n_ieq_constr=excess.shape[1])
         survival, alive = RankAndCrowding(), np.empty(0, dtype=np.int64)
-        for iteration in np.unique(archive.records["iteration"].to_numpy()[rows]):
-            born = rows[archive.records["iteration"].to_numpy()[rows] == iteration]
+        for iteration in np.unique(archive.iteration[rows]):
+            born = rows[archive.iteration[rows] == iteration]
             alive = np.concatenate([alive, born])
             pop = Population.new(X=alive[:, None], F=archive.objectives[alive], G=excess[alive])
             seed = np.random.default_rng((self.random_state, int(iteration)))

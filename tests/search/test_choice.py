@@ -60,7 +60,8 @@ def test_as_many_as_asked_for_also_where_nothing_gains():
     assert len(choose(values, front, 9)) == 3
 
 
-def test_an_uncertain_candidate_is_worth_more_than_a_certain_equal_one():
+@pytest.mark.parametrize("exploration", [0.0, 1.0])
+def test_an_uncertain_candidate_is_worth_more_than_a_certain_equal_one(exploration):
     goals = resolve_goals(["t0", "t1"], None, {"t0": False, "t1": False})
     std = np.array([0.01, 0.3])
     predictions = Predictions([Normal(np.array([0.5, 0.5]), std, lambda z: z), np.array([0.5, 0.5])])
@@ -74,8 +75,9 @@ def test_an_uncertain_candidate_is_worth_more_than_a_certain_equal_one():
         np.ones(2),
         1,
         np.random.default_rng(0),
+        exploration,
     )
-    assert chosen.tolist() == [1]
+    assert chosen.tolist() == [1 if exploration else 0]
 
 
 def unevenness(cost, front):

@@ -330,6 +330,7 @@ def test_killed_at_any_moment_and_resumed_it_ends_the_same(tmp_path):
         ({"batch_size": 1.5}, InvalidInputError, "'batch_size'"),
         ({"choice": "best"}, UnknownNameError, "Unknown choice 'best'"),
         ({"candidates": "nsga4"}, UnknownNameError, "Did you mean 'nsga"),
+        ({"exploration": -1.0}, InvalidInputError, "'exploration' must be at least 0"),
         ({"confidence": 1.0}, InvalidInputError, "'confidence' must be between 0 and 1"),
     ],
 )
