@@ -1,4 +1,4 @@
-"""The command ``surronas``: ``bench``, ``list``, ``data``, ``proxies``, ``supernet`` and ``demo``."""
+"""The command ``surronas``: ``bench``, ``list``, ``data``, ``proxies``, ``supernet``, ``meta`` and ``demo``."""
 
 from __future__ import annotations
 
@@ -231,6 +231,12 @@ def _supernet_arguments(parser: argparse.ArgumentParser) -> None:
     _add_commands(parser, ACTIONS, "ACTION")
 
 
+def _meta_arguments(parser: argparse.ArgumentParser) -> None:
+    from surronas.cli_meta import ACTIONS
+
+    _add_commands(parser, ACTIONS, "ACTION")
+
+
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(resumable=True)
     parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="(%(default)s)")
@@ -269,6 +275,7 @@ COMMANDS = (
     Command("data", "List, describe, fetch and verify data files.", _data_arguments, _data),
     Command("proxies", "Score untrained networks of a search space.", _proxies_arguments, _proxies),
     Command("supernet", "Train supernets.", _supernet_arguments),
+    Command("meta", "Measure architectures on many tasks.", _meta_arguments),
     Command("demo", "Fit, predict and compare on embedded data; leaves a page.", _demo_arguments, _demo),
 )
 

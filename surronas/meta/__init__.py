@@ -1,1 +1,55 @@
-"""MetaD2A: from a data set to architectures."""
+"""MetaD2A: from a data set to architectures, by what was learnt on many others.
+
+>>> from surronas.meta import draw_task
+>>> draw_task(0, "digits").n_classes
+6
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Where each public name lives; imported on first use, so that the command line stays quick.
+_HOMES = {
+    "GraphGenerator": "surronas.meta.generator",
+    "MetaDatabase": "surronas.meta.database",
+    "MetaPredictor": "surronas.meta.predictor",
+    "SetEncoder": "surronas.meta.set_encoder",
+    "Task": "surronas.meta.tasks",
+    "Variation": "surronas.meta.variation",
+    "build_database": "surronas.meta.database",
+    "draw_task": "surronas.meta.tasks",
+    "image_features": "surronas.meta.features",
+}
+
+__all__ = [
+    "GraphGenerator",
+    "MetaDatabase",
+    "MetaPredictor",
+    "SetEncoder",
+    "Task",
+    "Variation",
+    "build_database",
+    "draw_task",
+    "image_features",
+]
+
+if TYPE_CHECKING:
+    from surronas.meta.database import MetaDatabase, build_database
+    from surronas.meta.features import image_features
+    from surronas.meta.generator import GraphGenerator
+    from surronas.meta.predictor import MetaPredictor
+    from surronas.meta.set_encoder import SetEncoder
+    from surronas.meta.tasks import Task, draw_task
+    from surronas.meta.variation import Variation
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'surronas.meta' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -41,7 +41,9 @@ class GraphDecoder(nn.Module):
         self.vertex = nn.GRUCell(n_types + n_vertices, hidden)
         self.graph = nn.GRUCell(hidden, hidden)
         self.gated = GatedSum(hidden)
-        self.next_type = nn.Sequential(nn.Linear(hidden + latent, 2 * hidden), nn.ReLU(), nn.Linear(2 * hidden, n_types))
+        self.next_type = nn.Sequential(
+            nn.Linear(hidden + latent, 2 * hidden), nn.ReLU(), nn.Linear(2 * hidden, n_types)
+        )
         self.edge_from = nn.Sequential(nn.Linear(2 * hidden, 2 * hidden), nn.ReLU(), nn.Linear(2 * hidden, 1))
 
     def log_likelihood(self, z: Tensor, graphs: Graphs) -> Tensor:

@@ -62,7 +62,7 @@ class Task:
     >>> task = Task({"digits": ("3", "8")}, Variation(invert=True), n_train=60, n_validation=40, n_test=0, seed=0)
     >>> task.images()
     ImageData(digits 3 8, inverted: 100 RGB images of 32x32 in 2 classes)
-      train           60 (30 a class)
+      train           60 (29 to 31 a class)
       validation      40 (20 a class)
       test             0 (0 a class)
       classes     3, 8
@@ -122,9 +122,7 @@ class Task:
         return cls(**{**spec, "variation": Variation(**spec["variation"])})
 
 
-def draw_task(
-    seed: int, pool: str = "train", n_train: int = 300, n_validation: int = 600, n_test: int = 0
-) -> Task:
+def draw_task(seed: int, pool: str = "train", n_train: int = 300, n_validation: int = 600, n_test: int = 0) -> Task:
     """A task of a pool's classes, by seed alone: the same seed gives the same task.
 
     Tasks of ``"train"`` take 2 to 6 classes of one image set, or, one in four, 4 to 10 of both; those of the small sets
@@ -145,7 +143,7 @@ def draw_task(
     Examples
     --------
     >>> draw_task(3).name
-    'cifar10 deer dog horse airplane bird, turned by 90 degrees, resolution 16'
+    'fashion_mnist Coat Dress Trouser Sandal Ankle boot, resolution 16, channels gbr, inverted'
     """
     if pool not in POOLS:
         raise UnknownNameError.of("pool of tasks", pool, POOLS)

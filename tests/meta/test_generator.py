@@ -23,21 +23,21 @@ SMALL = MBConv(
 
 @pytest.fixture(scope="module", params=["nasbench201", "chain"])
 def overfit(request):
-    """A generator trained on 20 architectures, ten for each of two sets."""
+    """A generator trained on twelve architectures, six for each of two sets."""
     torch.manual_seed(0)
     space = SMALL if request.param == "chain" else get_space("nasbench201")
     code = graph_code(space)
-    X = space.canonical(space.sample(20, random_state=0))
+    X = space.canonical(space.sample(12, random_state=0))
     rng = np.random.default_rng(0)
     sets = Sets.of([[rng.standard_normal((4, 6)) + shift] * 2 for shift in (-1, 1)])
-    rows = torch.arange(2).repeat_interleave(10)
+    rows = torch.arange(2).repeat_interleave(6)
     graphs = code.write(X)
     model = GraphGenerator(code.n_types, code.n_vertices, n_features=6, latent=8, hidden=32)
-    optimizer = torch.optim.Adam(model.parameters(), 4e-3)
+    optimizer = torch.optim.Adam(model.parameters(), 6e-3)
     generator = torch.Generator().manual_seed(0)
-    for _ in range(250):
+    for _ in range(160):
         optimizer.zero_grad()
-        loss = model.loss(graphs, sets, rows, generator)
+        loss = model.loss(graphs, sets, rows, generator, beta=0.05)
         loss.backward()
         optimizer.step()
     return model.eval(), code, X, graphs, sets, rows
@@ -51,15 +51,14 @@ def test_what_it_learnt_is_reconstructed(overfit):
 
 
 def test_samples_are_architectures_of_the_right_set(overfit):
-    """Nearly all are valid, and most are among the ten of their own set, which chance would give to one in a hundred."""
+    """Most are valid; those of the own set's six come much more often than those of the other's."""
     model, code, X, _, sets, _ = overfit
     drawn, valid = code.read(model.sample(sets, 100, torch.Generator().manual_seed(1)))
-    assert valid.mean() > 0.8
-    for number in (0, 1):
-        mine = drawn[100 * number : 100 * number + 100]
-        known = (mine[:, None] == X[None]).all(axis=2)
-        assert known[:, 10 * number : 10 * number + 10].any(axis=1).mean() > 0.5
-        assert len(np.unique(mine, axis=0)) > 4
+    assert valid.mean() > 0.5
+    known = (drawn[:, None] == X[None]).all(axis=2).reshape(2, 100, 2, 6).any(axis=3).mean(axis=1)  # (drawn for, of)
+    assert known.diagonal().min() > 0.15
+    assert known.diagonal().min() > 3 * max(known[0, 1], known[1, 0])
+    assert len(np.unique(drawn[valid], axis=0)) > 6
 
 
 def test_the_same_seed_gives_the_same_graphs(overfit):
