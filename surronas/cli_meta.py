@@ -46,11 +46,8 @@ def _build(arguments: argparse.Namespace, console: Console) -> None:
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     )
     path = arguments.out / RESULT
-    seconds = database.info["cpu_seconds_a_row"]
-    console.print(
-        f"{len(database)} rows of {len(tasks)} tasks, {seconds} s of a core each, {path.stat().st_size:,} bytes: {path}",
-        soft_wrap=True,
-    )
+    cost = f"{database.info['cpu_seconds_a_row']} s of a core each, {path.stat().st_size:,} bytes"
+    console.print(f"{len(database)} rows of {len(tasks)} tasks, {cost}: {path}", soft_wrap=True)
 
 
 ACTIONS = (Command("build", "Measure architectures on many tasks, or go on with it.", _build_arguments, _build),)

@@ -74,7 +74,7 @@ class MetaDatabase:
         return f"MetaDatabase({len(self)} rows of {len(self.tasks)} tasks, space {self.space.name!r})"
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a parquet file that ``load`` reads: a column a gene, those of the frame; tasks and space beside them."""
+        """Write a parquet file that ``load`` reads: the frame, a column a gene, tasks and space."""
         genes = pd.DataFrame(self.X.astype(np.int16), columns=self.space.gene_names)
         frame = self.frame.reset_index(drop=True).astype(dict.fromkeys(_INTEGERS, np.int32))
         table = pa.Table.from_pandas(pd.concat([frame, genes], axis=1), preserve_index=False)

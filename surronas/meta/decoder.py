@@ -41,10 +41,8 @@ class GraphDecoder(nn.Module):
         self.vertex = nn.GRUCell(n_types + n_vertices, hidden)
         self.graph = nn.GRUCell(hidden, hidden)
         self.gated = GatedSum(hidden)
-        self.next_type = nn.Sequential(
-            nn.Linear(hidden + latent, 2 * hidden), nn.ReLU(), nn.Linear(2 * hidden, n_types)
-        )
-        self.edge_from = nn.Sequential(nn.Linear(2 * hidden, 2 * hidden), nn.ReLU(), nn.Linear(2 * hidden, 1))
+        self.next_type = _two_layers(hidden + latent, 2 * hidden, n_types)
+        self.edge_from = _two_layers(2 * hidden, 2 * hidden, 1)
 
     def log_likelihood(self, z: Tensor, graphs: Graphs) -> Tensor:
         """Of each graph given its latent vector: types and edges of all vertices but the input.
@@ -122,6 +120,10 @@ class GraphDecoder(nn.Module):
         n, m, hidden = heard.shape
         repeated = what[:, None].expand(n, m, -1).reshape(n * m, -1)
         return self.vertex(repeated, heard.reshape(n * m, hidden)).view(n, m, hidden)  # type: ignore[no-any-return]
+
+
+def _two_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
 
 
 def _choose_types(logits: Tensor, generator: Generator | None) -> Tensor:

@@ -67,7 +67,7 @@ class GatedSum(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """(..., hidden) -> (..., hidden)."""
-        return torch.sigmoid(self.gate(states)) * self.map(states)
+        return torch.sigmoid(self.gate(states)) * self.map(states)  # type: ignore[no-any-return]
 
 
 def vertex_inputs(types: Tensor, n_types: int) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
@@ -33,11 +34,9 @@ class Sets(NamedTuple):
         padded = pad_sequence(classes, batch_first=True)
         lengths = torch.tensor([len(images) for images in classes])
         present = torch.arange(padded.shape[1]) < lengths[:, None]
-        counts = [len(images_of) for images_of in sets]
-        return cls(
-            pad_sequence(list(padded.split(counts)), batch_first=True),
-            pad_sequence(list(present.split(counts)), batch_first=True),
-        )
+        ends = np.cumsum([len(images_of) for images_of in sets])[:-1].tolist()
+        parts = (pad_sequence(list(part.tensor_split(ends)), batch_first=True) for part in (padded, present))
+        return cls(*parts)
 
 
 class SetEncoder(nn.Module):

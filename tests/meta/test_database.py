@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import signal
 import subprocess
 import sys
@@ -31,13 +31,12 @@ TASKS = [
 ]
 
 SCRIPT = """
+import json
 import sys
-sys.path.insert(0, sys.argv[3])
 from surronas.meta.database import build_database
 from surronas.meta.tasks import Task
 from surronas.supernet.weights import load_supernet
-import json
-tasks = [Task.from_spec(spec) for spec in json.loads(sys.argv[4])]
+tasks = [Task.from_spec(spec) for spec in json.loads(sys.argv[3])]
 build_database(load_supernet(sys.argv[1]), tasks, sys.argv[2], n_archs=5, n_jobs=1)
 """
 
@@ -74,9 +73,7 @@ def test_rows_are_what_the_evaluator_says(database, weights):
 
 
 def test_killed_while_it_measures_it_goes_on(database, weights, tmp_path):
-    import json
-
-    argv = [sys.executable, "-c", SCRIPT, weights, tmp_path, os.getcwd(), json.dumps([t.to_spec() for t in TASKS])]
+    argv = [sys.executable, "-c", SCRIPT, weights, tmp_path, json.dumps([t.to_spec() for t in TASKS])]
     process = subprocess.Popen(list(map(str, argv)))
     journal = tmp_path / "journal.jsonl"
     deadline = time.monotonic() + 300

@@ -35,7 +35,7 @@ def overfit(request):
     model = GraphGenerator(code.n_types, code.n_vertices, n_features=6, latent=8, hidden=32)
     optimizer = torch.optim.Adam(model.parameters(), 6e-3)
     generator = torch.Generator().manual_seed(0)
-    for _ in range(160):
+    for _ in range(240):
         optimizer.zero_grad()
         loss = model.loss(graphs, sets, rows, generator, beta=0.05)
         loss.backward()

@@ -27,7 +27,7 @@ def grid(monkeypatch):
         pixels[..., 0], pixels[..., 1] = (np.arange(n) % 256)[:, None, None], (np.arange(n) // 256)[:, None, None]
         pixels[..., 2] = start
         labels = np.arange(n) % len(names)
-        rows = {"train": range(0, n // 2), "validation": range(n // 2, 3 * n // 4), "test": range(3 * n // 4, n)}
+        rows = {"train": range(n // 2), "validation": range(n // 2, 3 * n // 4), "test": range(3 * n // 4, n)}
         return sn.load_images("digits").__class__(
             source, pixels, labels, names, {split: np.array(r) for split, r in rows.items()}, None
         )

@@ -1,0 +1,74 @@
+"""Features: of the class's own training images, by the largest subnet calibrated on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import surronas as sn
+from surronas.exceptions import InvalidInputError
+from surronas.meta.features import draw_sets, image_features
+from surronas.spaces.mbconv import MBConv, Stage
+from surronas.supernet.augment import crop_and_flip
+from surronas.supernet.calibration import calibrate
+from surronas.supernet.network import SuperNet
+
+SPACE = MBConv(
+    [Stage(False, 16, 2, (1, 2), (3, 5), (1, 2))], resolutions=(8, 16), widths=(0.5, 1.0), stem=8, features=16
+)
+
+
+@pytest.fixture
+def supernet():
+    return SuperNet(SPACE, 10).eval()
+
+
+@torch.no_grad()
+def test_features_are_those_of_the_calibrated_largest_network(supernet):
+    """All images of two classes, so that the draw is known but for its order."""
+    images = sn.load_images("digits").subset([3, 8], sizes={"train": 30})
+    found = image_features(supernet, images, n_per_class=1000)
+    prepared = images.resize(16).to_rgb()
+    rows = [np.flatnonzero(prepared.labels[prepared.indices["train"]] == k) for k in (0, 1)]
+    assert [of_class.shape for of_class in found] == [(len(r), 16) for r in rows]
+    order = np.random.RandomState(0)
+    chosen = np.concatenate([order.permutation(prepared.indices["train"][r]) for r in rows])
+    pixels = torch.from_numpy(prepared.images[chosen]).permute(0, 3, 1, 2)
+    network = supernet.extract(SPACE.largest())
+    shifted = crop_and_flip(pixels, torch.Generator().manual_seed(0), flip=False)
+    calibrate(network, [supernet.inputs(shifted, SPACE.largest())])
+    expected = network.embed(supernet.inputs(pixels, SPACE.largest())).numpy()
+    np.testing.assert_allclose(np.concatenate(found), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_other_splits_are_not_looked_at(supernet):
+    images = sn.load_images("digits")
+    dark = images.images.copy()
+    dark[np.concatenate([images.indices["validation"], images.indices["test"]])] = 0
+    one = image_features(supernet, images, 5)
+    other = image_features(supernet, replace(images, images=dark), 5)
+    assert all((a == b).all() for a, b in zip(one, other, strict=True))
+    assert [a.shape for a in one] == [(5, 16)] * 10
+
+
+def test_draws_are_of_the_class_and_by_seed():
+    features = [np.full((30, 2), k) + np.arange(30)[:, None] / 100 for k in (0, 1)]
+    one, two = draw_sets(features, 2, n_per_class=8)
+    again = next(draw_sets(features, 1, n_per_class=8))
+    for k in (0, 1):
+        assert one[k].shape == (8, 2)
+        assert (np.floor(one[k]) == k).all()
+        assert len(np.unique(one[k][:, 0])) == 8
+        assert (one[k] == again[k]).all()
+        assert (one[k] != two[k]).any()
+
+
+def test_a_class_without_training_images_is_named(supernet):
+    images = sn.load_images("digits")
+    train = images.indices["train"]
+    lacking = replace(images, indices={**images.indices, "train": train[images.labels[train] != 4]})
+    with pytest.raises(InvalidInputError, match="'4'"):
+        image_features(supernet, lacking)
