@@ -1,8 +1,9 @@
 """What ships of a trained supernet: the weights with their figures, and the model card that says the same.
 
-Takes the `supernet.safetensors` that `surronas supernet train` left, whose card has data, recipe, command and cost.
-Measures the largest, the smallest and random subnets (uniform over the genes, seed 0), each recalibrated, on all
-validation and test images, and writes `NAME.safetensors` and `NAME.md` into the package. No figure is typed in.
+Takes the `supernet.safetensors` that `surronas supernet train` left, whose card has data, recipe, command and cost, or
+several: those of trainings that each went on from the one before; the last one's weights ship. Measures the largest,
+the smallest and random subnets (uniform over the genes, seed 0), each recalibrated, on all validation and test images,
+and writes `NAME.safetensors` and `NAME.md` into the package. No figure is typed in.
 """
 
 from __future__ import annotations
@@ -64,13 +65,15 @@ def model_card(name: str, supernet: SuperNet, card: dict[str, Any], content: byt
     environment = Environment(loader=FileSystemLoader(HERE), undefined=StrictUndefined, trim_blocks=True)
     template = environment.get_template("supernet_release.md.jinja")
     usual = asdict(Recipe())
+    for stage in card["stages"]:
+        stage["unusual"] = {key: value for key, value in stage["recipe"].items() if value != usual.get(key)}
     return template.render(
         name=name,
         card=card,
         figures=card["figures"],
         space=supernet.space,
         n_parameters=sum(part.numel() for part in supernet.parameters()),
-        unusual={key: value for key, value in card["recipe"].items() if value != usual.get(key)},
+        cpu_hours=sum(stage["cpu_hours"] for stage in card["stages"]),
         bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
     )
@@ -78,7 +81,7 @@ def model_card(name: str, supernet: SuperNet, card: dict[str, Any], content: byt
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("trained", type=Path, help="supernet.safetensors of a training")
+    parser.add_argument("trained", type=Path, nargs="+", help="supernet.safetensors of each training, in order")
     parser.add_argument("--name", default="mbconv-cifar10", help="(%(default)s)")
     parser.add_argument("--images", help="what it was trained on; by default as its card says")
     parser.add_argument("--note", default="", help="a sentence for the card's section on training")
@@ -89,14 +92,17 @@ if __name__ == "__main__":
     parser.add_argument("--to", type=Path, default=PACKAGE, help="folder; by default the package's")
     args = parser.parse_args()
 
-    supernet, card = load_supernet(args.trained), read_card(args.trained)
+    *_, last = args.trained
+    supernet, card = load_supernet(last), read_card(last)
     if args.figures:
         figures = json.loads(args.figures.read_text(encoding="utf-8"))
     else:
         images = prepare_images(sn.load_images(args.images or card["images"]["name"]), supernet.space)
         figures = measure(supernet, images, args.random, args.calibration, args.jobs)
-        args.trained.with_name("figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
-    card |= {"figures": figures, "note": args.note}
+        last.with_name("figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    about = ("command", "recipe", "steps", "cpu_hours", "processes", "machine", "date", "versions")
+    stages = [{key: one.pop(key) for key in about} for one in (*map(read_card, args.trained[:-1]), card)]
+    card |= {"stages": stages, "figures": figures, "note": args.note}
     weights = args.to / f"{args.name}.safetensors"
     save_supernet(weights, supernet, card)
     content = weights.read_bytes()
