@@ -5,9 +5,11 @@ Everywhere a genotype has 0 in genes that are not expressed, and what is not exp
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from pymoo.core.crossover import Crossover
 from pymoo.core.duplicate import DuplicateElimination
@@ -153,7 +155,13 @@ class KeyDuplicates(DuplicateElimination):  # type: ignore[misc]
         return repeated if self.seen is None else repeated | np.isin(keys, self.seen)
 
 
-def initial_design(space: SearchSpace, n: int, rng: np.random.Generator, pool: IntArray | None = None) -> IntArray:
+def initial_design(
+    space: SearchSpace,
+    n: int,
+    rng: np.random.Generator,
+    pool: IntArray | None = None,
+    cost: Callable[[IntArray], pd.DataFrame] | None = None,
+) -> IntArray:
     """Smallest, largest, and then ever the architecture that differs most from those chosen.
 
     Parameters
@@ -162,6 +170,8 @@ def initial_design(space: SearchSpace, n: int, rng: np.random.Generator, pool: I
     n : int
     pool : (k, n_genes) int64 canonical genotypes, optional
         Choose from these alone; by default from some drawn from the space.
+    cost : callable, optional
+        (k, n_genes) -> DataFrame of known costs. Smallest and largest of a pool are those of least and greatest cost.
 
     Returns
     -------
@@ -176,12 +186,15 @@ def initial_design(space: SearchSpace, n: int, rng: np.random.Generator, pool: I
         size = min(_DESIGN_POOL, space.size or _DESIGN_POOL)
         pool = space.canonical(space.sample(size, int(rng.integers(2**31)), unique=False))
     else:
-        ends = ends[np.isin(space.key(ends), space.key(pool))] if len(ends) else ends
+        known = np.empty((len(pool), 0)) if cost is None else cost(pool).to_numpy(dtype=np.float64)
+        rows = np.concatenate([known.argmin(axis=0), known.argmax(axis=0)])
+        ends = np.concatenate([ends[np.isin(space.key(ends), space.key(pool))] if len(ends) else ends, pool[rows]])
         pool = rng.permutation(pool)[:_DESIGN_POOL]
     pool = np.concatenate([ends, pool])
     _, unique = np.unique(space.key(pool), return_index=True)
     pool = pool[np.sort(unique)]
-    chosen = list(range(len(ends)))[:n] or [0][:n]
+    n_ends = len(np.unique(space.key(ends))) if len(ends) else 0
+    chosen = list(range(n_ends))[:n] or [0][:n]
     distance = np.min([_differing(pool, pool[i]) for i in chosen], axis=0) if chosen else np.empty(0)
     while len(chosen) < min(n, len(pool)):
         distance[chosen] = -1

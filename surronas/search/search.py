@@ -291,7 +291,8 @@ class Search(BaseEstimator):  # type: ignore[misc]
         """From a design of ``n_initial``, what is not in the archive; more of the like, where that is too little."""
         rng = np.random.default_rng((self.random_state, 0)) if not len(self.archive_) else rng
         pool = self.evaluator_.pool
-        design = initial_design(self.space_, max(self.n_initial, n) + len(self.archive_), rng, pool)
+        size = max(self.n_initial, n) + len(self.archive_)
+        design = initial_design(self.space_, size, rng, pool, self.evaluator_.cost)
         return Proposal(self.unseen(design)[:n], None, {"by": "initial design"})
 
     def unseen(self, archs: IntArray) -> IntArray:

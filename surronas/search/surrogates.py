@@ -158,9 +158,11 @@ def _remember(model: AdaptiveSwitching, n: int) -> dict[str, Any]:
     chosen = {candidate.name: weight for candidate, _, weight in model.members_}
     record = model.selection_
     names = record["encoder"] + ":" + record["predictor"]
+    # One that was dropped ranked part of the rows, or a fold not at all: its tau compares with none.
+    tried = record["status"].isin(["chosen", "kept"]).to_numpy() & record["tau"].notna().to_numpy()
     taus = {
-        name: None if np.isnan(tau) else round(float(tau), 4)
-        for name, tau in zip(names, record["tau"].to_numpy(dtype=np.float64), strict=True)
+        name: round(float(tau), 4) if whole else None
+        for name, tau, whole in zip(names, record["tau"].to_numpy(dtype=np.float64), tried, strict=True)
     }
     return {"weights": chosen, "scale": model.conformal_.scale, "taus": taus, "n": n}
 

@@ -91,3 +91,14 @@ def test_design_of_a_pool_stays_in_it():
     smallest = np.concatenate([pool, space.canonical([space.smallest()])])
     assert (initial_design(space, 3, np.random.default_rng(0), smallest)[0] == space.smallest()).all()
     assert initial_design(space, 0, np.random.default_rng(0), pool).shape == (0, 8)
+
+
+def test_design_of_a_pool_has_its_cheapest_and_dearest():
+    space = sn.get_space("nasbench_macro")
+    pool = space.canonical(space.sample(300, random_state=0))
+    design = initial_design(space, 10, np.random.default_rng(0), pool, space.cost)
+    cost, chosen = space.cost(pool), space.cost(design)
+    for name in ("params", "madds"):
+        assert chosen[name].min() == cost[name].min()
+        assert chosen[name].max() == cost[name].max()
+    assert len(np.unique(space.key(design))) == 10
