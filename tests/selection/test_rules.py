@@ -90,9 +90,3 @@ def test_the_stacked_blend_keeps_out_what_would_spoil_a_nearly_exact_candidate()
     tried = {"exact": noisy(0.02, 1), "rough": noisy(0.5, 2), "rougher": noisy(0.7, 3)}
     assert RULES["stacked"](Z, tried)["exact"] > 0.95
     assert RULES["ensemble"](Z, tried)["exact"] < 0.9
-
-
-def test_the_stacked_blend_is_nearly_the_average_where_none_is_good():
-    tried = {f"c{i}": noisy(2.0, seed=i) for i in range(3)}
-    weights = RULES["stacked"](Z, tried)
-    assert all(weights[name] == pytest.approx(1 / 3, abs=0.12) for name in tried)
