@@ -1,8 +1,8 @@
 """MetaD2A: from a data set to architectures, by what was learnt on many others.
 
 >>> from surronas.meta import draw_task
->>> draw_task(0, "digits").n_classes
-6
+>>> draw_task(1, "digits").name
+'digits 2 3 4 9 1 6 0, channels brg'
 """
 
 from __future__ import annotations

@@ -32,15 +32,17 @@ def overfit(request):
     sets = Sets.of([[rng.standard_normal((4, 6)) + shift] * 2 for shift in (-1, 1)])
     rows = torch.arange(2).repeat_interleave(6)
     graphs = code.write(X)
-    model = GraphGenerator(code.n_types, code.n_vertices, n_features=6, latent=8, hidden=32)
-    optimizer = torch.optim.Adam(model.parameters(), 6e-3)
+    model = GraphGenerator(code.n_types, code.n_vertices, n_features=6, latent=8, hidden=48)
+    optimizer = torch.optim.Adam(model.parameters(), 8e-3)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0.05, total_iters=260)
     generator = torch.Generator().manual_seed(0)
-    for _ in range(220):
+    for _ in range(260):
         optimizer.zero_grad()
         loss = model.loss(graphs, sets, rows, generator, beta=0.015)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 5)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 2)
         optimizer.step()
+        schedule.step()
     return model.eval(), code, X, graphs, sets, rows
 
 
