@@ -32,8 +32,8 @@ _HOMES = {
     "load_predictor": "surronas.surrogate",
     "load_table": "surronas.datasets",
     "metrics": "surronas.benchmark",
-    "search": "surronas.search",
     "proxies": "surronas.proxies",
+    "search": "surronas.search",
     "supernet": "surronas.supernet",
 }
 
@@ -62,11 +62,12 @@ __all__ = [
     "load_table",
     "metrics",
     "proxies",
+    "search",
     "supernet",
 ]
 
 if TYPE_CHECKING:
-    from surronas import proxies, supernet
+    from surronas import proxies, search, supernet
     from surronas.api import fit_predictor
     from surronas.benchmark import Report, evaluate, metrics
     from surronas.datasets import BenchmarkTable, list_benchmarks, load_benchmark, load_table
