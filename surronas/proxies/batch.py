@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from surronas.datasets.images.data import ImageData
-from surronas.datasets.images.splits import stratified_draw
-from surronas.datasets.images.tensors import to_tensors
 from surronas.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from surronas.datasets.images.data import ImageData
 
 __all__ = ["Batch", "batch_of"]
 
@@ -93,13 +93,15 @@ def batch_of(images: Any, batch_size: int, random_state: int) -> Batch:
     """The batch that the ``images`` parameter of ``score`` means."""
     if isinstance(images, Batch):
         return images
-    if isinstance(images, ImageData):
-        return _drawn(images, batch_size, random_state)
     if images is None:
         rng = np.random.default_rng(random_state)
         noise = rng.standard_normal((batch_size, *_NOISE_SHAPE), dtype=np.float32)
         labels = rng.integers(_NOISE_CLASSES, size=batch_size)
         return Batch(noise, labels, _NOISE_CLASSES, "standard normal noise with random labels")
+    from surronas.datasets.images.data import ImageData  # not before: noise needs no data sets
+
+    if isinstance(images, ImageData):
+        return _drawn(images, batch_size, random_state)
     if not isinstance(images, (tuple, list)) or len(images) != 2:
         raise InvalidInputError(
             "The 'images' parameter must be ImageData, a pair (images, labels), or None for noise. "
@@ -115,6 +117,9 @@ def batch_of(images: Any, batch_size: int, random_state: int) -> Batch:
 
 def _drawn(images: ImageData, size: int, random_state: int) -> Batch:
     """Training images, stratified by class, normalised as for training."""
+    from surronas.datasets.images.splits import stratified_draw
+    from surronas.datasets.images.tensors import to_tensors
+
     rng = check_random_state(random_state)
     rows = stratified_draw(images.indices["train"], images.labels, size, rng, "'batch_size' parameter")
     pixels, labels = to_tensors(images.images[rows], images.labels[rows], images.normalization)

@@ -193,8 +193,9 @@ class SupernetEvaluator:
             if not len(chosen):
                 raise InvalidInputError(f"The {parameter} must leave at least one image. Got 0.")
             pixels = torch.from_numpy(images.images[chosen]).permute(0, 3, 1, 2)
-            shifted = crop_and_flip(pixels, torch.Generator().manual_seed(random_state), flip=False)
-            self._pixels[name] = shifted if split == "train" else pixels
+            if split == "train":
+                pixels = crop_and_flip(pixels, torch.Generator().manual_seed(random_state), flip=False)
+            self._pixels[name] = pixels
             self._labels[name] = images.labels[chosen]
 
     def _measure_accuracies(self, X: IntArray, progress: bool) -> pd.DataFrame:
