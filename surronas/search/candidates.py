@@ -86,9 +86,7 @@ def evolve(
         method = kind(ref_dirs=_directions(n_objectives, population), **parts)
     result = minimize(problem, method, ("n_gen", generations), seed=int(rng.integers(2**31)), verbose=False)
     final = space.canonical(result.pop.get("X").astype(np.int64))
-    met = np.concatenate(problem.met)
-    _, first = np.unique(space.key(met), return_index=True)
-    return final, met[np.sort(first)]
+    return final, space.unique(np.concatenate(problem.met))
 
 
 class _Genotypes(Problem):  # type: ignore[misc]

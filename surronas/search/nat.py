@@ -16,7 +16,7 @@ from surronas.search.objectives import FloatArray
 from surronas.search.operators import vary
 from surronas.search.run import Event, Run
 from surronas.search.search import Proposal, Search
-from surronas.search.surrogates import Surrogates
+from surronas.search.surrogates import Predictions, Surrogates
 from surronas.spaces.base import IntArray
 
 __all__ = ["NAT", "Adaptation"]
@@ -157,8 +157,7 @@ class NAT(Search):
         if not len(archs):
             return Proposal(archs, None, {"by": "nothing left"})
         predictions = surrogates.predict(archs)
-        low, high = predictions.quantile(1 - self.confidence), predictions.quantile(self.confidence)
-        excess = np.maximum(self.goals_.excess(low, high), 0)
+        excess = np.maximum(self._excess(predictions), 0)
         # Where too few are feasible, those that break the constraints least, each measured by its spread.
         broken = (excess / np.maximum(excess.std(axis=0), 1e-12)).sum(axis=1)
         rows = np.argsort(broken, kind="stable")[: max(int((broken == 0).sum()), n)]
@@ -180,18 +179,14 @@ class NAT(Search):
 
         def assess(C: IntArray) -> tuple[FloatArray, FloatArray]:
             predictions = surrogates.predict(C)
-            excess = self.goals_.excess(
-                predictions.quantile(1 - self.confidence), predictions.quantile(self.confidence)
-            )
-            return self.goals_.values(predictions.quantile(0.5)), excess
+            return self.goals_.values(predictions.quantile(0.5)), self._excess(predictions)
 
         front = self.archive_.archs[self.archive_.front_rows]
         start = np.concatenate([front, self.archive_.archs[rng.permutation(len(self.archive_))]])
-        _, first = np.unique(space.key(start), return_index=True)
         final, met = evolve(
             space,
             assess,
-            start[np.sort(first)],
+            space.unique(start),
             rng,
             algorithm="nsga3" if self.candidates == "auto" else self.candidates,
             population=self.population,
@@ -206,7 +201,11 @@ class NAT(Search):
             found = self.unseen(np.concatenate([found, more]))
         return found
 
-    def _choose(self, archs: IntArray, predictions: Any, n: int, rng: np.random.Generator) -> IntArray:
+    def _excess(self, predictions: Predictions) -> FloatArray:
+        """(n, c) how far each bound is broken by what a target is at worst, with probability ``confidence``."""
+        return self.goals_.excess(predictions.quantile(1 - self.confidence), predictions.quantile(self.confidence))
+
+    def _choose(self, archs: IntArray, predictions: Predictions, n: int, rng: np.random.Generator) -> IntArray:
         if self.choice == "msunas":
             cost = self.goals_.values(predictions.quantile(0.5))[:, -1]
             return spread_choice(cost, self.archive_.objectives[self.archive_.front_rows, -1], n)

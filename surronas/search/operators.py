@@ -190,10 +190,8 @@ def initial_design(
         rows = np.concatenate([known.argmin(axis=0), known.argmax(axis=0)])
         ends = np.concatenate([ends[np.isin(space.key(ends), space.key(pool))] if len(ends) else ends, pool[rows]])
         pool = rng.permutation(pool)[:_DESIGN_POOL]
-    pool = np.concatenate([ends, pool])
-    _, unique = np.unique(space.key(pool), return_index=True)
-    pool = pool[np.sort(unique)]
-    n_ends = len(np.unique(space.key(ends))) if len(ends) else 0
+    pool = space.unique(np.concatenate([ends, pool]))
+    n_ends = len(space.unique(ends))
     chosen = list(range(n_ends))[:n] or [0][:n]
     distance = np.min([_differing(pool, pool[i]) for i in chosen], axis=0) if chosen else np.empty(0)
     while len(chosen) < min(n, len(pool)):

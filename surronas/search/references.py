@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -104,17 +104,24 @@ class RegularizedEvolution(RandomSearch):
         values = self.archive_.objectives[alive]
         ranks = values.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable") / max(len(alive) - 1, 1)
         ranks = ranks + 10.0 * ~self.archive_.feasible[alive][:, None]
-        children = self._none
-        for _ in range(_TRIES):
+
+        def brood() -> IntArray:
             weights = rng.dirichlet(np.ones(values.shape[1]), size=n)
             samples = rng.integers(len(alive), size=(n, self.sample))
             worst = (ranks[samples] * weights[:, None, :]).max(axis=2)
-            parents = alive[samples[np.arange(n), worst.argmin(axis=1)]]
-            children = np.concatenate([children, self._children(vary(self.space_, self._archs(parents), rng), rng)])
+            return self._archs(alive[samples[np.arange(n), worst.argmin(axis=1)]])
+
+        return self._bred(brood, n, rng, "mutation")
+
+    def _bred(self, brood: Callable[[], IntArray], n: int, rng: np.random.Generator, by: str) -> Proposal:
+        """Unseen mutants of as many broods as it takes; chance gives what these lack."""
+        children = self._none
+        for _ in range(_TRIES):
+            children = np.concatenate([children, self._children(vary(self.space_, brood(), rng), rng)])
             children = self.unseen(children)[:n]
             if len(children) == n:
                 break
-        return Proposal(self._fill(children, n, rng), None, {"by": "mutation"})
+        return Proposal(self._fill(children, n, rng), None, {"by": by})
 
     def _archs(self, rows: IntArray) -> IntArray:
         return np.asarray(self.archive_.archs[rows])
@@ -167,8 +174,8 @@ class NSGA2(RegularizedEvolution):
 
     def _propose(self, n: int, rng: np.random.Generator) -> Proposal:
         rows, rank, crowding = self._survivors()
-        children = self._none
-        for _ in range(_TRIES):
+
+        def brood() -> IntArray:
             pairs = rng.integers(len(rows), size=(2, 2 * n))
             first, second = pairs
             better = (rank[first] < rank[second]) | (
@@ -176,12 +183,9 @@ class NSGA2(RegularizedEvolution):
             )
             mothers, fathers = np.split(rows[np.where(better, first, second)], 2)
             A, B = self._archs(mothers), self._archs(fathers)
-            crossed = np.where((rng.random(n) < 0.9)[:, None], recombine(self.space_, A, B, rng), A)
-            children = np.concatenate([children, self._children(vary(self.space_, crossed, rng), rng)])
-            children = self.unseen(children)[:n]
-            if len(children) == n:
-                break
-        return Proposal(self._fill(children, n, rng), None, {"by": "crossover and mutation"})
+            return np.where((rng.random(n) < 0.9)[:, None], recombine(self.space_, A, B, rng), A)
+
+        return self._bred(brood, n, rng, "crossover and mutation")
 
     def _survivors(self) -> tuple[IntArray, FloatArray, FloatArray]:
         """Rows of the population, with rank and crowding distance of each."""

@@ -330,12 +330,12 @@ class SearchSpace:
             X = rng.randint(0, self.n_choices, size=(max(n, 16) * 2, self.n_genes)).astype(np.int64)
             X = np.where(self.active(X), X, 0)
             kept = np.concatenate([kept, X[self.is_valid(X)]])
-            kept = self._unique(kept) if unique else kept
+            kept = self.unique(kept) if unique else kept
             if len(kept) >= n:
                 return kept[:n]
         if self.size is not None and self.size <= _ENUMERABLE:
             everything = self.enumerate()
-            kept = self._unique(np.concatenate([kept, everything[rng.permutation(len(everything))]]))
+            kept = self.unique(np.concatenate([kept, everything[rng.permutation(len(everything))]]))
             if len(kept) >= n:
                 return kept[:n]
             found = "the number of different architectures"
@@ -346,7 +346,8 @@ class SearchSpace:
             f"Got {n} instead."
         )
 
-    def _unique(self, X: IntArray) -> IntArray:
+    def unique(self, X: IntArray) -> IntArray:
+        """The genotypes without those isomorphic to an earlier one, in their order."""
         _, first = np.unique(self.key(X), return_index=True)
         return X[np.sort(first)]
 
