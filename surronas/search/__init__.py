@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from surronas.search.adaptation import SupernetAdaptation
 from surronas.search.archive import Archive
-from surronas.search.evaluators import FunctionEvaluator, TableEvaluator, as_evaluator
+from surronas.search.evaluators import FunctionEvaluator, SubnetEvaluator, TableEvaluator, as_evaluator
 from surronas.search.msunas import MSuNAS
 from surronas.search.nat import NAT
 from surronas.search.references import NSGA2, RandomSearch, RegularizedEvolution
@@ -19,6 +20,8 @@ __all__ = [
     "RegularizedEvolution",
     "Result",
     "Search",
+    "SubnetEvaluator",
+    "SupernetAdaptation",
     "TableEvaluator",
     "as_evaluator",
 ]

@@ -23,7 +23,8 @@ _MARKS = {"seconds": np.float64, "version": np.int64, "iteration": np.int64, "re
 class Archive:
     """The architectures that a search has evaluated, each once, with their latest values.
 
-    It is never changed: ``add`` gives another one.
+    It is never changed: ``add`` gives another one. Where a supernet has learnt meanwhile, values of its latest version
+    alone compare with each other, and only architectures that have such are on the front.
 
     Parameters
     ----------
@@ -32,6 +33,8 @@ class Archive:
     archs : (n, n_genes) int64 canonical genotypes
     records : DataFrame of n rows
         The columns of ``columns(goals)``.
+    replaced : DataFrame
+        Records that a later evaluation has replaced, oldest first, with the number of their ``row``.
 
     Attributes
     ----------
@@ -49,10 +52,13 @@ class Archive:
         goals: Goals,
         archs: IntArray | None = None,
         records: pd.DataFrame | None = None,
+        replaced: pd.DataFrame | None = None,
     ) -> None:
         self.space, self.goals = space, goals
         self.archs: IntArray = np.empty((0, space.n_genes), dtype=np.int64) if archs is None else archs
         self.records = pd.DataFrame(columns=columns(goals)).astype(_types(goals)) if records is None else records
+        nothing = self.records.iloc[:0].assign(row=np.empty(0, dtype=np.int64))
+        self.replaced = nothing if replaced is None else replaced
 
     def __len__(self) -> int:
         return len(self.archs)
@@ -86,6 +92,13 @@ class Archive:
         return self.records["iteration"].to_numpy()
 
     @property
+    def found(self) -> IntArray:
+        """(n,) the step at which each was evaluated for the first time."""
+        steps = self.iteration.copy()
+        np.minimum.at(steps, self.replaced["row"].to_numpy(), self.replaced["iteration"].to_numpy())
+        return steps
+
+    @property
     def reason(self) -> NDArray[Any]:
         return self.records["reason"].to_numpy()
 
@@ -108,7 +121,8 @@ class Archive:
     @cached_property
     def front_rows(self) -> IntArray:
         """Rows of the Pareto-optimal feasible architectures, by the first objective; of equal ones the first."""
-        rows = np.flatnonzero(self.feasible)
+        latest = self.version == self.version.max(initial=0)
+        rows = np.flatnonzero(self.feasible & latest)
         best = rows[is_nondominated(self.objectives[rows])] if len(rows) else rows
         return np.asarray(best[np.argsort(self.objectives[best, 0], kind="stable")])
 
@@ -119,6 +133,12 @@ class Archive:
     def take(self, rows: Any) -> Archive:
         """The archive of these rows (numbers or a mask)."""
         return Archive(self.space, self.goals, self.archs[rows], self.records.loc[rows].reset_index(drop=True))
+
+    def moved(self, values: FloatArray, version: int) -> Archive:
+        """The archive with these values (n, t) of the targets, as if all were of that version."""
+        targets = self.goals.targets
+        records = self.records.assign(version=np.int64(version), **dict(zip(targets, values.T, strict=True)))
+        return Archive(self.space, self.goals, self.archs, records, self.replaced)
 
     def hypervolume(self, reference: Any) -> float:
         """The volume that the front dominates up to the reference point (m,), in minimised units."""
@@ -166,13 +186,15 @@ class Archive:
         rows = np.array([place.get(key, -1) for key in keys.tolist()], dtype=np.int64)
         known = rows >= 0
         merged = self.records.copy()
+        old = merged.loc[rows[known]].assign(row=rows[known])
+        replaced = pd.concat([self.replaced, old], ignore_index=True) if known.any() else self.replaced
         kept = [*goals.targets, *_MARKS]
         merged.loc[rows[known], kept] = records.loc[known, kept].to_numpy()
         _, first = np.unique(keys, return_index=True)
         new = np.intersect1d(np.flatnonzero(~known), first)
         parts = [part for part in (merged, records.loc[new]) if len(part)]
         merged = pd.concat(parts, ignore_index=True).astype(_types(goals)) if parts else merged
-        return Archive(self.space, goals, np.concatenate([self.archs, archs[new]]), merged)
+        return Archive(self.space, goals, np.concatenate([self.archs, archs[new]]), merged, replaced)
 
 
 def columns(goals: Goals) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from queue import Empty, Queue
 from threading import Thread
 from typing import Any, Protocol, runtime_checkable
@@ -13,10 +15,11 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from surronas.datasets.table import BenchmarkTable
-from surronas.exceptions import InvalidInputError
+from surronas.exceptions import InvalidInputError, SurronasWarning
 from surronas.search.objectives import FloatArray
 from surronas.spaces import SearchSpace, resolve_space
 from surronas.spaces.base import IntArray
+from surronas.supernet.weights import fingerprint
 
 __all__ = ["Evaluator", "FunctionEvaluator", "SubnetEvaluator", "TableEvaluator", "as_evaluator"]
 
@@ -140,26 +143,45 @@ class SubnetEvaluator:
     Parameters
     ----------
     evaluator : SupernetEvaluator
-    version : int, default=0
-        Of the supernet's weights; whoever trains them counts it up.
+        Stays as it is.
+
+    Attributes
+    ----------
+    version : int
+        Of the supernet's weights; ``renew`` tells of others.
     """
 
     pool = None
     _FIXED = 60e6
     """What recalibrating and timing overheads cost, in multiply-adds an image."""
 
-    def __init__(self, evaluator: Any, version: int = 0) -> None:
-        self.evaluator, self.version = evaluator, version
+    def __init__(self, evaluator: Any) -> None:
+        self.evaluator, self.version = copy(evaluator), 0  # a copy: other weights shall not become the caller's
         self.space: SearchSpace = evaluator.supernet.space
         self.targets = {name: "accuracy" in name for name in evaluator.columns}
-        self.info = {"targets": list(evaluator.targets), **evaluator.info}
+        self._first = evaluator.supernet
+        weights = fingerprint(self._first)
+        self.info = {"targets": list(evaluator.targets), "weights": weights, **evaluator.info}
         self._options = {"num_classes": evaluator.n_classes, "in_channels": evaluator.supernet.in_channels}
 
     def evaluate(self, archs: IntArray) -> pd.DataFrame:
-        frame: pd.DataFrame = self.evaluator.evaluate(archs)
-        failed = np.flatnonzero(~np.isfinite(frame.to_numpy()).all(axis=1))
-        frame.attrs["failures"] = [{"row": int(row), "reason": "its outputs are not finite"} for row in failed]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SurronasWarning)  # a failure is in the frame's attrs, with its reason
+            frame: pd.DataFrame = self.evaluator.evaluate(archs)
         return frame
+
+    @property
+    def supernet(self) -> Any:
+        """Whose subnets are measured."""
+        return self.evaluator.supernet
+
+    def restart(self) -> None:
+        """Measure the weights again that there were at first."""
+        self.renew(self._first, 0)
+
+    def renew(self, supernet: Any, version: int) -> None:
+        """Measure these weights from now on, which are that version."""
+        self.evaluator.supernet, self.version = supernet, version
 
     def cost(self, archs: IntArray) -> pd.DataFrame:
         cost = self.space.cost(archs, **self._options)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +14,7 @@ from surronas.predictors import Predictor
 from surronas.search.archive import Archive
 from surronas.search.candidates import ALGORITHMS, evolve
 from surronas.search.choice import gain_choice, spread_choice
+from surronas.search.evaluators import Evaluator
 from surronas.search.objectives import FloatArray
 from surronas.search.operators import vary
 from surronas.search.run import Event, Run
@@ -28,15 +31,34 @@ _ENUMERATED = 20_000
 class Adaptation(Protocol):
     """What trains the supernet between iterations, and so makes labels stale."""
 
-    def __call__(self, archive: Archive, iteration: int) -> Any:
-        """Train on; count up the evaluator's version; return the rows of the archive to evaluate again.
+    def start(self, evaluator: Evaluator, folder: Path | None) -> None:
+        """Begin with the weights of version 0; the folder is the run's."""
+        ...
 
-        Called once an iteration; again for the same one, when the run was killed before it was noted.
+    def train(self, archive: Archive, iteration: int) -> None:
+        """After a batch: train on, and count up the evaluator's version; or leave it, and train later.
+
+        Called again for the same archive, when the run was killed before it was noted.
         """
         ...
 
-    def resume(self, iteration: int) -> None:
-        """Bring the supernet to where it was after that iteration's call."""
+    def resume(self, version: int) -> None:
+        """Bring the supernet to that version."""
+        ...
+
+    def stale(self, archive: Archive, last: bool) -> Any:
+        """Rows of the archive to evaluate again before the search goes on; asked until there are none.
+
+        Parameters
+        ----------
+        archive : Archive
+        last : bool
+            Whether the search ends here, and all that belongs to the front must be of the latest version.
+        """
+        ...
+
+    def present(self, archive: Archive) -> Archive:
+        """The archive with what each value is thought to be at the latest version."""
         ...
 
 
@@ -69,6 +91,7 @@ class NAT(Search):
         NAS-Bench-201 went to what is merely uncertain and gained nothing.
     confidence : float, default=0.8
     adapt : Adaptation, optional
+        ``SupernetAdaptation`` trains a supernet between the batches of ``run``.
     random_state : int, default=0
     n_jobs : int, optional
         Surrogates are fitted in parallel through joblib.
@@ -143,9 +166,10 @@ class NAT(Search):
             raise InvalidInputError(f"The 'confidence' must be between 0 and 1. Got {self.confidence!r} instead.")
 
     def _propose(self, n: int, rng: np.random.Generator) -> Proposal:
+        archive = self.archive_ if self.adapt is None else self.adapt.present(self.archive_)
         surrogates = Surrogates(
             self.evaluator_,
-            self.archive_,
+            archive,
             predictor=self.predictor,
             encoder=self.encoder,
             rule=self.rule,
@@ -153,7 +177,7 @@ class NAT(Search):
             random_state=int(rng.integers(2**31)),
             n_jobs=self.n_jobs,
         )
-        archs = self._candidates(surrogates, n, rng)
+        archs = self._candidates(surrogates, archive, n, rng)
         if not len(archs):
             return Proposal(archs, None, {"by": "nothing left"})
         predictions = surrogates.predict(archs)
@@ -162,7 +186,7 @@ class NAT(Search):
         broken = (excess / np.maximum(excess.std(axis=0), 1e-12)).sum(axis=1)
         rows = np.argsort(broken, kind="stable")[: max(int((broken == 0).sum()), n)]
         archs, predictions = archs[rows], predictions.take(rows)
-        chosen = self._choose(archs, predictions, n, rng)
+        chosen = self._choose(archs, predictions, archive, n, rng)
         why = {"by": self.choice, "candidates": len(archs), "surrogates": surrogates.memory}
         return Proposal(archs[chosen], predictions.take(chosen).quantile(0.5), why)
 
@@ -170,7 +194,7 @@ class NAT(Search):
     def _memory(self) -> dict[str, Any] | None:
         return next((why["surrogates"] for why in reversed(self.decisions_) if "surrogates" in why), None)
 
-    def _candidates(self, surrogates: Surrogates, n: int, rng: np.random.Generator) -> IntArray:
+    def _candidates(self, surrogates: Surrogates, archive: Archive, n: int, rng: np.random.Generator) -> IntArray:
         """Canonical genotypes that may be chosen."""
         space, pool = self.space_, self.evaluator_.pool
         size = len(pool) if pool is not None else space.size
@@ -181,8 +205,7 @@ class NAT(Search):
             predictions = surrogates.predict(C)
             return self.goals_.values(predictions.quantile(0.5)), self._excess(predictions)
 
-        front = self.archive_.archs[self.archive_.front_rows]
-        start = np.concatenate([front, self.archive_.archs[rng.permutation(len(self.archive_))]])
+        start = np.concatenate([archive.archs[archive.front_rows], archive.archs[rng.permutation(len(archive))]])
         final, met = evolve(
             space,
             assess,
@@ -205,16 +228,19 @@ class NAT(Search):
         """(n, c) how far each bound is broken by what a target is at worst, with probability ``confidence``."""
         return self.goals_.excess(predictions.quantile(1 - self.confidence), predictions.quantile(self.confidence))
 
-    def _choose(self, archs: IntArray, predictions: Predictions, n: int, rng: np.random.Generator) -> IntArray:
+    def _choose(
+        self, archs: IntArray, predictions: Predictions, archive: Archive, n: int, rng: np.random.Generator
+    ) -> IntArray:
+        front = archive.objectives[archive.front_rows]
         if self.choice == "msunas":
             cost = self.goals_.values(predictions.quantile(0.5))[:, -1]
-            return spread_choice(cost, self.archive_.objectives[self.archive_.front_rows, -1], n)
-        done = self.archive_.objectives[self.archive_.succeeded]
+            return spread_choice(cost, front[:, -1], n)
+        done = archive.objectives[archive.succeeded]
         return gain_choice(
             archs,
             predictions,
             self.goals_,
-            self.archive_.objectives[self.archive_.front_rows],
+            front,
             done.min(axis=0),
             done.max(axis=0),
             self.evaluator_.price(archs),
@@ -225,31 +251,40 @@ class NAT(Search):
 
     # -- adaptation ----------------------------------------------------------------------------
 
+    def _expect(self, proposal: Proposal) -> None:
+        super()._expect(proposal)
+        self._adapted = False
+
     def _follow_up(self, run: Run, n_evaluations: int) -> IntArray | None:
         """After the evaluation of a batch: adapt, and say what to evaluate again."""
-        if self.adapt is None or self._adapted == self.iteration_ or len(self.archive_) < self.n_initial:
+        if self.adapt is None or len(self.archive_) < self.n_initial:
             return None
-        stale = np.asarray(self.adapt(self.archive_, self.iteration_), dtype=np.int64).ravel()
-        archs = self.archive_.archs[stale]
-        version, at = self.evaluator_.version, self.iteration_
-        run.note(Event.ADAPTED, iteration=at, version=version, archs=archs.tolist())
-        return self._again(archs)
-
-    def _again(self, archs: IntArray) -> IntArray | None:
-        # Telling of them is the next iteration, which shall not adapt anew.
-        self._adapted = self.iteration_ + (1 if len(archs) else 0)
-        return archs if len(archs) else None
+        if not self._adapted:
+            version, start = self.evaluator_.version, time.perf_counter()
+            self.adapt.train(self.archive_, self.iteration_)
+            self._adapted = True
+            if self.evaluator_.version != version:
+                run.note(Event.ADAPTED, version=self.evaluator_.version, seconds=time.perf_counter() - start)
+        rows = np.asarray(self.adapt.stale(self.archive_, len(self.archive_) >= n_evaluations), dtype=np.int64)
+        if not len(rows):
+            return None
+        archs = self.archive_.archs[rows]
+        run.note(Event.STALE, archs=archs.tolist())
+        return archs
 
     def _take(self, event: Event, record: Mapping[str, Any]) -> IntArray | None:
         if event is Event.ADAPTED:
-            self.evaluator_.version = record["version"]
-            self._resumed = record["iteration"]
-            return self._again(self._genotypes(record["archs"]))
+            self.evaluator_.version, self._adapted = record["version"], True
+            return None
+        if event is Event.STALE:
+            return self._genotypes(record["archs"])
         return super()._take(event, record)
 
     def _replay(self, run: Run) -> IntArray | None:
-        self._adapted, self._resumed = -1, -1
+        self._adapted = True  # to nothing, so far
+        if self.adapt is None:
+            return super()._replay(run)
+        self.adapt.start(self.evaluator_, run.folder)
         due = super()._replay(run)
-        if self.adapt is not None and self._resumed >= 0:
-            self.adapt.resume(self._resumed)
+        self.adapt.resume(self.evaluator_.version)
         return due

@@ -36,7 +36,7 @@ def prequential_taus(archive: Archive, window: int = _WINDOW) -> dict[str, float
 def progress_values(archive: Archive) -> dict[str, float]:
     """Evaluations, size of the front, and its hypervolume in boxes from the first step's best to its worst values."""
     values: dict[str, float] = {"evaluations": len(archive), "front": len(archive.front_rows)}
-    first = archive.objectives[archive.succeeded & (archive.iteration == 0)]
+    first = archive.objectives[archive.succeeded & (archive.found == 0)]
     if len(first):
         box = float(np.prod(np.maximum(np.ptp(first, axis=0), 1e-12)))
         values["hypervolume"] = archive.hypervolume(first.max(axis=0)) / box

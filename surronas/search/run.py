@@ -24,6 +24,7 @@ class Event(Enum):
     ASKED = "asked"
     TOLD = "told"
     ADAPTED = "adapted"
+    STALE = "stale"
 
 
 class Run:

@@ -6,7 +6,6 @@ schedule, keeps a ``Trainer`` of ``new_head(supernet, images)`` instead and runs
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from math import ceil
@@ -28,6 +27,7 @@ from surronas.supernet.recipe import ADAPTATION, Recipe
 from surronas.supernet.run import run_steps, run_training
 from surronas.supernet.sandwich import Subnets
 from surronas.supernet.training import Trainer
+from surronas.supernet.weights import fingerprint
 
 __all__ = ["adapt", "fine_tune", "new_head"]
 
@@ -161,7 +161,7 @@ def fine_tune(
     with process_group():
         trainer = Trainer(_copied(supernet, supernet.num_classes), images, recipe, subnets=subnets)
         if folder is not None:
-            return run_training(trainer, images, folder, progress, origin=_fingerprint(supernet))
+            return run_training(trainer, images, folder, progress, origin=fingerprint(supernet))
         run_steps(trainer, progress=progress)
         return trainer.result()
 
@@ -192,11 +192,3 @@ def _check(supernet: SuperNet, images: ImageData, labels: Tensor) -> None:
             f"The images of {images.name} must be of at least 2 classes, with training images of each. "
             + (f"Got none of {absent[0]!r}." if absent else "Got one class.")
         )
-
-
-def _fingerprint(supernet: SuperNet) -> str:
-    """What tells these weights from others."""
-    digest = hashlib.sha256()
-    for part in supernet.state_dict().values():
-        digest.update(part.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

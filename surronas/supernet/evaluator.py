@@ -159,7 +159,8 @@ class SupernetEvaluator:
         Returns
         -------
         DataFrame, one row an architecture, in the order given, with the columns ``columns``
-            A network whose outputs are not finite has no accuracy: NaN, and a warning names row and reason.
+            A network whose outputs are not finite has no accuracy: NaN, a warning names row and reason, and
+            ``attrs["failures"]`` lists {"row", "reason"}.
 
         Raises
         ------
@@ -176,7 +177,10 @@ class SupernetEvaluator:
             parts.append(space.cost(X, **options))
         if self.batch_sizes:
             parts.append(self._measure_latencies(X, progress))
-        return pd.concat(parts, axis=1)[self.columns]
+        failures = parts[0].attrs.get("failures", [])
+        frame = pd.concat(parts, axis=1)[self.columns]
+        frame.attrs["failures"] = failures
+        return frame
 
     @property
     def _accuracies(self) -> list[str]:
@@ -202,14 +206,17 @@ class SupernetEvaluator:
         streams = get_active_backend()[0].supports_return_generator
         parallel = Parallel(n_jobs=self.n_jobs, return_as="generator" if streams else "list", mmap_mode="c")
         frame = pd.DataFrame(np.nan, index=range(len(X)), columns=self._accuracies)
+        failures = []
         with bar(progress) as shown:
             task = shown.add_task("accuracy", total=len(X))
             for row, result in enumerate(parallel(self._tasks(X))):
                 if isinstance(result, str):
+                    failures.append({"row": row, "reason": result})
                     warnings.warn(SurronasWarning(f"Row {row} has no accuracy: {result}."), stacklevel=3)
                 else:
                     frame.loc[row] = [result[_ACCURACIES[target]] for target in frame.columns]
                 shown.advance(task)
+        frame.attrs["failures"] = failures
         return frame
 
     def _tasks(self, X: IntArray) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save as to_bytes
-from torch import Tensor
+from torch import Tensor, nn
 
 from surronas.exceptions import InvalidFileError, InvalidInputError, SurronasError
 from surronas.io import write_atomic
@@ -20,7 +21,7 @@ from surronas.spaces import space_from_spec
 from surronas.spaces.mbconv import MBConv
 from surronas.supernet.network import SuperNet
 
-__all__ = ["load_supernet", "read_card", "save_supernet"]
+__all__ = ["fingerprint", "load_supernet", "read_card", "save_supernet"]
 
 _KEY, _VERSION = "surronas", 1  # one key: the order of several is not fixed, and equal supernets make equal files
 
@@ -87,6 +88,14 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     with _opened(path) as (head, _):
         return dict(head["card"])
+
+
+def fingerprint(supernet: nn.Module) -> str:
+    """What tells these weights from others: the sha256 of all parameters and buffers."""
+    digest = hashlib.sha256()
+    for part in supernet.state_dict().values():
+        digest.update(part.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -3,9 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from surronas.datasets.images import load_images
 from surronas.datasets.table import BenchmarkTable, TableInfo, Target
 from surronas.spaces import Gene, SearchSpace
+from surronas.spaces.mbconv import MBConv, Stage
+from surronas.supernet.adaptation import new_head
+from surronas.supernet.evaluator import SupernetEvaluator
+from surronas.supernet.network import SuperNet
 
 
 @pytest.fixture
@@ -34,3 +40,30 @@ def table():
     ]
     frame = pd.DataFrame({"val_accuracy": accuracy, "madds": cost, "latency_ms": np.sqrt(cost) + X[:, 1]})
     return BenchmarkTable("made", space, X, frame, described, TableInfo("made", "none", "", ""))
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """128 training images, 200 to validate by, and what is left to test on."""
+    return load_images("digits", validation_size=0.4).subset(sizes={"train": 128, "validation": 200})
+
+
+@pytest.fixture(scope="session")
+def supernet(digits):
+    """As good as random, but for a head that fits the digits."""
+    space = MBConv(
+        stages=[Stage(True, 8, 2, (1, 2), (3,), (1, 2)), Stage(False, 16, 2, (1, 2), (3, 5), (1, 2))],
+        resolutions=(8, 16),
+        widths=(0.5, 1.0),
+        stem=8,
+        features=16,
+    )
+    torch.manual_seed(0)
+    return new_head(SuperNet(space, 10, normalization=digits.to_rgb().normalization).eval(), digits)
+
+
+@pytest.fixture
+def subnets(supernet, digits):
+    """What measures its subnets, quickly."""
+    targets = ("val_accuracy", "params", "madds")
+    return SupernetEvaluator(supernet, digits, targets=targets, n_validation=200, n_calibration=64)

@@ -51,7 +51,17 @@ def test_a_known_architecture_gets_new_values_and_keeps_its_prediction():
     assert again.predicted["val_accuracy"].tolist() == [49.0, 49.0]
     assert again.version.tolist() == [0, 3]
     assert again.iteration.tolist() == [0, 5]
+    assert again.found.tolist() == [0, 0]
+    assert again.replaced[["row", "val_accuracy", "version"]].to_numpy().tolist() == [[1, 60.0, 0]]
     assert archive.values["val_accuracy"].tolist() == [50.0, 60.0]
+
+
+def test_values_of_the_latest_version_alone_make_the_front(archive):
+    assert add(archive, [[0, 0]], [61.0], [1.0], version=1).front().archs.tolist() == [[0, 0]]
+    moved = archive.moved(archive.values.to_numpy() + np.array([1.0, 0.0]), 4)
+    assert moved.version.tolist() == [4] * 5
+    assert moved.front().archs.tolist() == [[0, 1], [0, 0]]
+    assert moved.hypervolume([100.0, 10.0]) == pytest.approx(61 * 9 + 20 * 6)
 
 
 def test_one_row_for_isomorphic_architectures(conditional_space):

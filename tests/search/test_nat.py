@@ -24,13 +24,24 @@ class Trained:
         self.calls: list[int] = []
         self.resumed: list[int] = []
 
-    def __call__(self, archive, iteration):
+    def start(self, evaluator, folder):
+        evaluator.version = 0
+
+    def train(self, archive, iteration):
         self.calls.append(iteration)
         self.evaluator.version += 1
-        return archive.front_rows
 
-    def resume(self, iteration):
-        self.resumed.append(iteration)
+    def resume(self, version):
+        self.resumed.append(version)
+
+    def stale(self, archive, last):
+        before = archive.moved(archive.values.to_numpy(), 0).front_rows
+        return before[archive.version[before] < self.evaluator.version]
+
+    def present(self, archive):
+        return archive.moved(
+            archive.values.to_numpy() + [1.0, 0.0] * (archive.version.max() - archive.version[:, None]), 9
+        )
 
 
 def search_of(trained):
@@ -62,7 +73,7 @@ def test_an_interrupted_adaptation_is_resumed(table, tmp_path):
         pd.testing.assert_frame_equal(again.records[kept], whole.records[kept])
         n_adapted = sum(b'"adapted"' in line for line in lines[:cut])
         assert len(trained.calls) == 4 - n_adapted
-        assert len(trained.resumed) == (1 if n_adapted else 0)
+        assert trained.resumed == [n_adapted]
 
 
 def test_price_steers_towards_the_cheap(table):

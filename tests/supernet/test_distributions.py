@@ -10,7 +10,7 @@ from surronas.exceptions import InvalidInputError
 from surronas.spaces import get_space
 from surronas.spaces.base import Gene, SearchSpace
 from surronas.spaces.mbconv import MBConv
-from surronas.supernet.distributions import OneAStep, Taught, gene_counts, members, uniform
+from surronas.supernet.distributions import OneAStep, Taught, dependency_tree, gene_counts, members, uniform
 
 SPACE = SearchSpace(
     [
@@ -48,6 +48,28 @@ def test_genes_are_drawn_one_by_one_from_counts_and_together_from_members():
     tie = {tuple(row) for row in ARCHIVE[:, [0, 2]]}
     assert {tuple(row) for row in together[:, [0, 2]]} == tie == {(0, 2), (2, 0)}
     assert {tuple(row) for row in by_gene[:, [0, 2]]} == {(0, 0), (0, 2), (2, 0), (2, 2)}
+
+
+def test_a_dependency_tree_keeps_ties_and_frequencies():
+    rng = np.random.default_rng(1)
+    space = SearchSpace([Gene(f"g{i}", (0, 1, 2)) for i in range(4)])
+    first, other = rng.integers(0, 3, 200), rng.choice(3, 200, p=[0.6, 0.3, 0.1])
+    archive = np.stack([first, other, (first + 1) % 3, other], axis=1)
+    X = drawn(dependency_tree(space, archive))
+    assert ((X[:, 2] == (X[:, 0] + 1) % 3) & (X[:, 3] == X[:, 1])).mean() > 0.97
+    for gene in range(4):
+        shares = np.bincount(archive[:, gene], minlength=3) / 200
+        np.testing.assert_allclose(np.bincount(X[:, gene], minlength=3) / len(X), shares, atol=0.03)
+    assert abs(np.corrcoef(X[:, 0], X[:, 1])[0, 1] - np.corrcoef(first, other)[0, 1]) < 0.1
+
+
+def test_a_dependency_tree_draws_what_is_active():
+    X = drawn(dependency_tree(SPACE, ARCHIVE))
+    active = SPACE.active(X)
+    assert not X[~active].any()
+    assert set(X[active[:, 3], 3]) == {1, 2}  # as the archive has them where it has them
+    assert abs(active[:, 3].mean() - 4 / 12) < 0.05
+    assert len(drawn(dependency_tree(SearchSpace.from_array([[3]]), [[2]]), 3)) == 3
 
 
 def test_members_are_drawn_as_often_as_they_occur():
