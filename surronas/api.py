@@ -91,7 +91,7 @@ def fit_predictor(
             SurronasWarning,
             stacklevel=2,
         )
-    given = {} if proxies is None else {"zero_cost": _proxy_encoder(proxies, space, n_jobs)}
+    given = {} if proxies is None else {"zero_cost": proxy_encoder(proxies, space, n_jobs)}
     candidates = resolve_candidates(predictor, encoder, space, zero_cost=bool(given))
     if given and not any("zero_cost" in candidate.encoder.split("+") for candidate in candidates):
         raise InvalidInputError(
@@ -101,7 +101,7 @@ def fit_predictor(
     return Surrogate(space, switching.fit(space.canonical(genotypes), targets))
 
 
-def _proxy_encoder(proxies: Any, space: SearchSpace, n_jobs: int | None) -> Encoder:
+def proxy_encoder(proxies: Any, space: SearchSpace, n_jobs: int | None) -> Encoder:
     """The encoder that the ``proxies`` parameter of ``fit_predictor`` means."""
     if isinstance(proxies, Encoder):
         return proxies

@@ -17,6 +17,7 @@ from surronas.benchmark.protocol import Protocol, Split, Splitter
 from surronas.benchmark.scores import COVERAGE, SCORES, score
 from surronas.datasets.table import BenchmarkTable, Target
 from surronas.encoders import list_encoders
+from surronas.encoders.zero_cost import ZeroCost
 from surronas.exceptions import InvalidInputError, UnknownNameError
 from surronas.predictors import Predictor, list_predictors
 
@@ -40,6 +41,10 @@ class Method:
     name: str
     encoder: str
     predictor: str | Predictor
+
+    @property
+    def may_use_proxies(self) -> bool:
+        return self.encoder == "auto" or "zero_cost" in self.encoder.split("+")
 
     @classmethod
     def parse(cls, name: str, what: Any) -> Method:
@@ -71,6 +76,8 @@ class Task:
     keys : (n,) isomorphism classes of the table's rows
     sizes : (n,) float64 or None
         How good each architecture should be if more parameters were all that matters.
+    proxies : ZeroCost or None
+        The scores that those methods get that may use them.
     """
 
     table: BenchmarkTable
@@ -79,13 +86,23 @@ class Task:
     splitter: Splitter
     keys: NDArray[Any]
     sizes: NDArray[np.float64] | None
+    proxies: ZeroCost | None = None
 
     @classmethod
-    def of(cls, table: BenchmarkTable, target: str, test_target: str, protocol: Protocol, random_state: int) -> Task:
+    def of(
+        cls,
+        table: BenchmarkTable,
+        target: str,
+        test_target: str,
+        protocol: Protocol,
+        random_state: int,
+        proxies: ZeroCost | None = None,
+    ) -> Task:
         described = table.target(target), table.target(test_target)
         table = protocol.restrict(table)
         splitter = Splitter(table, target, test_target, protocol.test_on_training, random_state)
-        return cls(table, *described, splitter, table.space.key(table.archs), _sizes(table, described[1]))
+        sizes = _sizes(table, described[1])
+        return cls(table, *described, splitter, table.space.key(table.archs), sizes, proxies)
 
 
 def run_cell(task: Task, method: Method, n_train: int, repeat: int) -> dict[str, Any]:
@@ -124,6 +141,7 @@ def _measure(task: Task, method: Method, split: Split) -> dict[str, Any]:
         space=table.space,
         predictor=method.predictor,
         encoder=method.encoder,
+        proxies=task.proxies if method.may_use_proxies else None,
         random_state=split.seed,
         n_jobs=1,
     )

@@ -13,17 +13,28 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from joblib.parallel import get_active_backend
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    track,
+)
 
+from surronas.api import proxy_encoder
 from surronas.benchmark.cell import COLUMNS, Method, Task, run_cell
 from surronas.benchmark.protocol import Protocol, get_protocol
 from surronas.benchmark.provenance import provenance_of
 from surronas.benchmark.report import Report
 from surronas.datasets.table import BenchmarkTable
+from surronas.encoders.zero_cost import ZeroCost
 from surronas.exceptions import InvalidInputError
 from surronas.io import write_atomic
 from surronas.journal import Journal
 from surronas.predictors import Predictor
+from surronas.proxies.scorer import Scorer
 
 __all__ = ["evaluate"]
 
@@ -42,6 +53,7 @@ def evaluate(
     *,
     test_target: str | None = None,
     protocol: str | Protocol = "rest",
+    proxies: str | Sequence[str] | pd.DataFrame | Scorer | None = None,
     out: str | Path | None = None,
     n_jobs: int | None = None,
     progress: bool = False,
@@ -70,6 +82,10 @@ def evaluate(
     protocol : {"rest", "canonical", "unique", "all"} or Protocol, default="rest"
         Train on rows of the table and test on the rest of them; the same with canonical genotypes only, or
         with one row an isomorphism class; or test on the whole table, training rows included.
+    proxies : str, sequence of str, DataFrame or Scorer, optional
+        Zero-cost proxies as ``fit_predictor`` takes them, for predictors whose encoder is ``"auto"`` or has
+        ``zero_cost`` in it. Scores that are to be computed are computed once, for all rows that take part, before the
+        first cell and on nobody's account.
     out : path, optional
         A folder for the journal, ``results.parquet`` and ``results.csv``. The same call on a folder with a
         journal goes on where that one stopped and repeats the cells that failed; more predictors, sizes or
@@ -95,15 +111,18 @@ def evaluate(
     methods = {name: Method.parse(name, chosen[name]) for name in _some("predictors", chosen)}
     random_state = _at_least(0, "random_state", random_state)
     repeats = range(_at_least(1, "n_repeats", n_repeats))
-    task = Task.of(table, target, test_target or target, protocol, random_state)
+    given = None if proxies is None else _proxies(proxies, table, methods, n_jobs)
+    task = Task.of(table, target, test_target or target, protocol, random_state, given)
     sizes = [task.splitter.check(n) for n in dict.fromkeys(_some("n_train", n_train))]
 
     started = time.perf_counter()
-    provenance = provenance_of(task.table, task.target, task.test_target, protocol, random_state)
+    provenance = provenance_of(task.table, task.target, task.test_target, protocol, random_state, given)
     journal = Journal(Path(out) / "journal.jsonl", provenance["measurement"]) if out is not None else None
     cells = {_key(cell): cell for cell in (journal.cells if journal else ()) if cell["error"] is None}
     wanted = [(name, n, repeat) for repeat, n, name in product(repeats, sizes, methods)]
     missing = [key for key in wanted if key not in cells]
+    if missing and given is not None and isinstance(given.proxies, Scorer):
+        given.proxies.score(task.table.archs, task.table.space, progress=track if progress else None)
     with _progress(len(wanted) - len(missing), len(wanted), progress) as advance:
         for cell in _run(task, [(methods[name], n, repeat) for name, n, repeat in missing], n_jobs):
             if journal:
@@ -118,6 +137,15 @@ def evaluate(
     provenance["protocol"] = protocol.describe(len(task.table), task.target.name, task.test_target.name)
     provenance["run"]["seconds"] = round(time.perf_counter() - started, 1)
     return Report(frame, task.target, task.test_target, protocol, provenance)
+
+
+def _proxies(proxies: Any, table: BenchmarkTable, methods: Mapping[str, Method], n_jobs: int | None) -> ZeroCost:
+    encoder = proxy_encoder(proxies, table.space, n_jobs)
+    if not isinstance(encoder, ZeroCost):
+        raise InvalidInputError(f"The 'proxies' of evaluate must be names, a Scorer or a DataFrame. Got {encoder!r}.")
+    if not any(method.may_use_proxies for method in methods.values()):
+        raise InvalidInputError(f"The 'proxies' have no use: 'zero_cost' is in no encoder of {list(methods)}.")
+    return encoder
 
 
 def _run(task: Task, cells: Iterable[tuple[Method, int, int]], n_jobs: int | None) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import shlex
@@ -15,6 +16,7 @@ from typing import Any
 
 from surronas.benchmark.protocol import Protocol
 from surronas.datasets.table import BenchmarkTable, Target
+from surronas.encoders.zero_cost import ZeroCost
 
 __all__ = ["provenance_of"]
 
@@ -22,7 +24,12 @@ _PACKAGES = ("surronas", "numpy", "scipy", "scikit-learn", "xgboost", "gpytorch"
 
 
 def provenance_of(
-    table: BenchmarkTable, target: Target, test_target: Target, protocol: Protocol, random_state: int
+    table: BenchmarkTable,
+    target: Target,
+    test_target: Target,
+    protocol: Protocol,
+    random_state: int,
+    proxies: ZeroCost | None = None,
 ) -> dict[str, Any]:
     """Everything a reader needs to trust or repeat a benchmark; JSON-able.
 
@@ -30,6 +37,8 @@ def provenance_of(
     ----------
     table : BenchmarkTable
         Of the rows that take part.
+    proxies : ZeroCost, optional
+        The scores that predictors may use.
 
     Returns
     -------
@@ -48,6 +57,7 @@ def provenance_of(
             "protocol": asdict(protocol),
             "random_state": random_state,
             "surronas": _version("surronas"),
+            **({} if proxies is None else {"proxies": _digest_of_scores(proxies, table)}),
         },
         "table": asdict(table.info),
         "run": {
@@ -64,6 +74,14 @@ def _digest(table: BenchmarkTable, target: Target, test_target: Target) -> str:
     digest = hashlib.sha256(table.archs.tobytes())
     for name in (target.name, test_target.name):
         digest.update(table.targets[name].to_numpy().tobytes())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _digest_of_scores(proxies: ZeroCost, table: BenchmarkTable) -> str:
+    state, arrays = proxies.to_state(table.space)
+    digest = hashlib.sha256(json.dumps(state, sort_keys=True).encode())
+    for name in sorted(arrays):
+        digest.update(arrays[name].tobytes())
     return f"sha256:{digest.hexdigest()}"
 
 

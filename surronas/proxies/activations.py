@@ -34,7 +34,8 @@ def nwot(probe: Probe) -> float:
 def swap(probe: Probe) -> float:
     """Different patterns that activations show over the batch (Peng et al., 2024, SWAP-NAS, arXiv:2403.04161).
 
-    Without the paper's regularisation by size, which needs constants of the search space.
+    Without the paper's regularisation, a factor exp(-(k - mu)^2 / sigma) of the parameters k in thousands: mu and sigma
+    are chosen for each search space, by who knows how large its good networks are.
     """
     words = np.sort(np.concatenate([_words(gate) for gate in _gates(probe)]))
     return 1.0 + np.count_nonzero(words[1:] != words[:-1])

@@ -116,12 +116,15 @@ def batch_of(images: Any, batch_size: int, random_state: int) -> Batch:
 
 
 def _drawn(images: ImageData, size: int, random_state: int) -> Batch:
-    """Training images, stratified by class, normalised as for training."""
+    """Training images, stratified by class, normalised as for training.
+
+    Shuffled, since some proxies read the first images only, and files may hold one class after the other.
+    """
     from surronas.datasets.images.splits import stratified_draw
     from surronas.datasets.images.tensors import to_tensors
 
     rng = check_random_state(random_state)
-    rows = stratified_draw(images.indices["train"], images.labels, size, rng, "'batch_size' parameter")
+    rows = rng.permutation(stratified_draw(images.indices["train"], images.labels, size, rng, "'batch_size' parameter"))
     pixels, labels = to_tensors(images.images[rows], images.labels[rows], images.normalization)
     source = f"training images of {images.name}, drawn by seed {random_state}"
     return Batch(pixels.numpy(), labels.numpy(), images.n_classes, source)

@@ -71,10 +71,12 @@ def fits(monkeypatch):
     """Replaces fit_predictor and records its calls; ``gp`` fails, ``fits.stop_after`` interrupts."""
     calls = SimpleNamespace(seen=[], stop_after=None)
 
-    def fit_predictor(archs, y, *, space, predictor, encoder, random_state, n_jobs):
+    def fit_predictor(archs, y, *, space, predictor, encoder, random_state, n_jobs, proxies=None):
         if calls.stop_after is not None and len(calls.seen) >= calls.stop_after:
             raise KeyboardInterrupt
-        calls.seen.append(SimpleNamespace(archs=archs, y=y, predictor=predictor, encoder=encoder, seed=random_state))
+        calls.seen.append(
+            SimpleNamespace(archs=archs, y=y, predictor=predictor, encoder=encoder, seed=random_state, proxies=proxies)
+        )
         if predictor == "gp":
             raise ValueError("not positive definite")
         return StandIn(predictor, archs, y, space)

@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 
 from surronas.benchmark import evaluate, metrics
+from surronas.encoders.one_hot import OneHot
 from surronas.exceptions import InvalidInputError, UnknownNameError
 from surronas.predictors import get_predictor
+from surronas.proxies import Scorer
+from surronas.proxies.classes import same_network
 
 TIMES = ["fit_seconds", "predict_seconds"]
 
@@ -195,3 +198,59 @@ def test_bad_arguments_are_named(table, fits, options, error, message):
     with pytest.raises(error, match=message):
         run(table, **options)
     assert fits.seen == []
+
+
+# -- proxies --------------------------------------------------------------------------------------
+
+
+def known(table, seed=0):
+    values = np.random.default_rng(seed).normal(size=(len(table), 2))
+    return pd.DataFrame(values, columns=["synflow", "nwot"], index=table.space.format(table.archs))
+
+
+def test_proxies_go_to_those_whose_encoder_may_use_them(table, fits):
+    scores = known(table)
+    run(table, ["auto", "linear", "one_hot:linear", "one_hot+zero_cost:linear"], n_repeats=1, proxies=scores)
+    assert len(fits.seen) == 8
+    for fit in fits.seen:
+        assert (fit.proxies is None) == (fit.encoder == "one_hot")
+        assert fit.proxies is None or fit.proxies.scores is scores
+
+
+def test_proxies_make_a_difference_to_real_predictors(table):
+    """A proxy that is the target."""
+    subset = table.subset(np.arange(10, 60))
+    told = known(subset).assign(nwot=subset.targets["val_accuracy"].to_numpy())
+    options = {"n_train": [20], "n_repeats": 1, "proxies": told}
+    frame = evaluate(["one_hot:linear", "zero_cost:linear"], subset, **options).frame.set_index("predictor")
+    assert frame["error"].isna().all()
+    assert frame.loc["zero_cost:linear", "kendall_tau"] > 0.95 > frame.loc["one_hot:linear", "kendall_tau"]
+
+
+def test_proxies_are_computed_once_before_the_first_cell(table, fits):
+    subset = table.subset(np.arange(10, 30))
+    scorer = Scorer("params", batch_size=2)
+    options = {"n_train": [5], "n_repeats": 2, "proxies": scorer}
+    evaluate(["zero_cost:linear"], subset, **options)
+    assert all(fit.proxies.proxies is scorer for fit in fits.seen)
+    scores = scorer._cache(subset.space)
+    C = subset.space.canonical(subset.archs)
+    assert not any(scores.missing(tuple(arch), ["params"]) for arch in same_network(subset.space, C).tolist())
+
+
+def test_a_journal_knows_its_proxies(table, fits, tmp_path):
+    options = {"n_repeats": 1, "out": tmp_path}
+    run(table, ["zero_cost:linear"], proxies=known(table), **options)
+    seen = len(fits.seen)
+    run(table, ["zero_cost:linear"], proxies=known(table), **options)
+    assert len(fits.seen) == seen
+    for other in ({}, {"proxies": known(table, seed=1)}):
+        with pytest.raises(InvalidInputError, match="proxies"):
+            run(table, ["zero_cost:linear"], **options, **other)
+
+
+def test_proxies_without_use_are_refused(table):
+    with pytest.raises(InvalidInputError, match=r"The 'proxies' have no use: .* \['one_hot:linear'\]"):
+        run(table, ["one_hot:linear"], proxies=known(table))
+    with pytest.raises(InvalidInputError, match="names, a Scorer or a DataFrame. Got OneHot"):
+        run(table, ["auto"], proxies=OneHot())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -193,6 +194,18 @@ def test_images_are_drawn_stratified_by_seed_and_normalised():
     expected = NB201.cost(NB201.sample(1, random_state=0), num_classes=10)["params"][0] - 2 * 9 * 16
     assert frame.loc[0, "params"] == expected, "one channel instead of three"
     assert frame.attrs["info"]["batch"]["source"] == "training images of digits, drawn by seed 1"
+
+
+def test_the_first_images_are_of_several_classes_though_the_file_holds_one_after_the_other():
+    digits = load_images("digits")
+    order = np.argsort(digits.labels, kind="stable")
+    of_old = np.empty_like(order)
+    of_old[order] = np.arange(len(order))
+    indices = {name: np.sort(of_old[rows]) for name, rows in digits.indices.items()}
+    ordered = dataclasses.replace(digits, images=digits.images[order], labels=digits.labels[order], indices=indices)
+    labels = Scorer("params", ordered, batch_size=60).batch.labels
+    assert np.bincount(labels, minlength=10).tolist() == [6] * 10
+    assert len(set(labels[:16])) > 5
 
 
 def test_without_images_there_is_noise():
