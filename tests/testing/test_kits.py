@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from surronas import testing
 from surronas.encoders.one_hot import OneHot
 from surronas.predictors.linear import Linear
 from surronas.spaces import Gene, SearchSpace, get_space
 from surronas.spaces.nasbench201 import NASBench201
-from surronas.testing import check_encoder, check_predictor, check_space, conditional_space
+from surronas.testing import check_encoder, check_predictor, check_space, conditional_space, estimators
 
 
 class Broken(NASBench201):
@@ -132,6 +131,6 @@ def test_unseeded_predictor():
 
 
 def test_an_exemption_that_is_not_needed_is_a_failure(monkeypatch):
-    monkeypatch.setitem(testing.EXEMPTIONS, "Linear", {"check_fit1d": "it is not needed"})
+    monkeypatch.setitem(estimators.EXEMPTIONS, "Linear", {"check_fit1d": "it is not needed"})
     with pytest.raises(AssertionError, match="check_fit1d: exempted, but it passes"):
         check_predictor("linear")
