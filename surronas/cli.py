@@ -1,4 +1,4 @@
-"""The command ``surronas``: ``bench``, ``list``, ``data``, ``proxies``, ``supernet``, ``meta`` and ``demo``."""
+"""The command ``surronas``: its subcommands, most of which live in a ``cli_`` module of their own."""
 
 from __future__ import annotations
 
@@ -231,6 +231,18 @@ def _supernet_arguments(parser: argparse.ArgumentParser) -> None:
     _add_commands(parser, ACTIONS, "ACTION")
 
 
+def _search_arguments(parser: argparse.ArgumentParser) -> None:
+    from surronas.cli_search import arguments_of
+
+    arguments_of(parser)
+
+
+def _search(arguments: argparse.Namespace, console: Console) -> None:
+    from surronas.cli_search import run
+
+    run(arguments, console)
+
+
 def _meta_arguments(parser: argparse.ArgumentParser) -> None:
     from surronas.cli_meta import ACTIONS
 
@@ -275,6 +287,7 @@ COMMANDS = (
     Command("data", "List, describe, fetch and verify data files.", _data_arguments, _data),
     Command("proxies", "Score untrained networks of a search space.", _proxies_arguments, _proxies),
     Command("supernet", "Train supernets.", _supernet_arguments),
+    Command("search", "Search for architectures, or go on with a search.", _search_arguments, _search),
     Command("meta", "Measure architectures on many tasks.", _meta_arguments),
     Command("demo", "Fit, predict and compare on embedded data; leaves a page.", _demo_arguments, _demo),
 )

@@ -8,7 +8,8 @@ from surronas.search.evaluators import FunctionEvaluator, SubnetEvaluator, Table
 from surronas.search.msunas import MSuNAS
 from surronas.search.nat import NAT
 from surronas.search.references import NSGA2, RandomSearch, RegularizedEvolution
-from surronas.search.search import Result, Search
+from surronas.search.result import Result
+from surronas.search.search import Search
 
 __all__ = [
     "NAT",

@@ -134,6 +134,24 @@ class Archive:
         """The archive of these rows (numbers or a mask)."""
         return Archive(self.space, self.goals, self.archs[rows], self.records.loc[rows].reset_index(drop=True))
 
+    def as_of(self, step: int) -> Archive:
+        """What the archive was after that step."""
+        return self._of(self._history[self._history["iteration"] <= step].drop_duplicates("row", keep="last"))
+
+    def at_first(self) -> Archive:
+        """All architectures with the values of their first evaluation."""
+        return self._of(self._history.drop_duplicates("row"))
+
+    @property
+    def _history(self) -> pd.DataFrame:
+        now = self.records.assign(row=np.arange(len(self)))
+        return pd.concat([self.replaced, now], ignore_index=True) if len(self.replaced) else now
+
+    def _of(self, records: pd.DataFrame) -> Archive:
+        records = records.sort_values("row")
+        archs = self.archs[records["row"].to_numpy()]
+        return Archive(self.space, self.goals, archs, records.drop(columns="row").reset_index(drop=True))
+
     def moved(self, values: FloatArray, version: int) -> Archive:
         """The archive with these values (n, t) of the targets, as if all were of that version."""
         targets = self.goals.targets

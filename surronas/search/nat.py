@@ -264,7 +264,9 @@ class NAT(Search):
             self.adapt.train(self.archive_, self.iteration_)
             self._adapted = True
             if self.evaluator_.version != version:
-                run.note(Event.ADAPTED, version=self.evaluator_.version, seconds=time.perf_counter() - start)
+                spent = time.perf_counter() - start
+                self._spend("adapting", spent)
+                run.note(Event.ADAPTED, version=self.evaluator_.version, seconds=spent)
         rows = np.asarray(self.adapt.stale(self.archive_, len(self.archive_) >= n_evaluations), dtype=np.int64)
         if not len(rows):
             return None
@@ -275,6 +277,7 @@ class NAT(Search):
     def _take(self, event: Event, record: Mapping[str, Any]) -> IntArray | None:
         if event is Event.ADAPTED:
             self.evaluator_.version, self._adapted = record["version"], True
+            self._spend("adapting", record["seconds"])
             return None
         if event is Event.STALE:
             return self._genotypes(record["archs"])

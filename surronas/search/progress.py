@@ -18,13 +18,14 @@ _WINDOW = 50
 
 
 def prequential_taus(archive: Archive, window: int = _WINDOW) -> dict[str, float]:
-    """Kendall's tau of each target between what was predicted before an evaluation and what it gave.
+    """Kendall's tau of each target between what was predicted before the first evaluation and what it gave.
 
     Over the latest ``window`` architectures that were predicted and succeeded; NaN below ten of them. No model has seen
     the architectures that it is judged by. They are chosen ones, alike in what they promise, so that tau is lower than
     over random ones.
     """
     taus = {}
+    archive = archive.at_first()
     for target in archive.goals.targets:
         predicted, value = archive.predicted[target].to_numpy(), archive.values[target].to_numpy()
         rows = np.flatnonzero(np.isfinite(predicted) & np.isfinite(value))[-window:]
@@ -49,7 +50,7 @@ def shown(progress: bool) -> Iterator[Callable[[Any, int], None]]:
     if not progress:
         yield lambda search, total: None
         return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    columns = (BarColumn(bar_width=10), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns) as bar:
         task = bar.add_task("", total=None)
 
@@ -69,6 +70,6 @@ def _described(search: Any, archive: Archive) -> str:
     taus = prequential_taus(archive)
     for target, its in memory.items():
         best = max(its["weights"], key=its["weights"].get) if its["weights"] else "mean"
-        tau = "" if np.isnan(taus[target]) else f", out-of-sample τ {taus[target]:.2f}"
-        parts.append(f"{target}: {best}{tau}")
+        tau = "" if np.isnan(taus[target]) else f" τ {taus[target]:.2f} out of sample,"
+        parts.append(f"{target}{tau} by {best}")
     return " · ".join(parts)

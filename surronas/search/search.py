@@ -20,11 +20,12 @@ from surronas.search.evaluators import Evaluator, as_evaluator
 from surronas.search.objectives import FloatArray, Goals, resolve_goals
 from surronas.search.operators import initial_design
 from surronas.search.progress import shown
+from surronas.search.result import Result
 from surronas.search.run import Event, Run
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
 
-__all__ = ["Proposal", "Result", "Search"]
+__all__ = ["Proposal", "Search"]
 
 
 @dataclass(frozen=True)
@@ -43,27 +44,6 @@ class Proposal:
     archs: IntArray
     predicted: FloatArray | None
     why: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a search found.
-
-    Attributes
-    ----------
-    archive : Archive
-        All evaluated architectures: ``archs``, ``values``.
-    decisions : list of dict
-        How each batch was chosen, in order.
-    """
-
-    archive: Archive
-    decisions: list[dict[str, Any]]
-
-    @property
-    def front(self) -> Archive:
-        """The Pareto-optimal feasible ones, by the first objective."""
-        return self.archive.front()
 
 
 class Search(BaseEstimator):  # type: ignore[misc]
@@ -88,6 +68,8 @@ class Search(BaseEstimator):  # type: ignore[misc]
     ----------
     archive_ : Archive
     decisions_ : list of dict
+    seconds_ : dict
+        What ``run`` has spent on choosing, and a child on more, evaluations aside.
     """
 
     evaluator_: Evaluator
@@ -95,6 +77,7 @@ class Search(BaseEstimator):  # type: ignore[misc]
     goals_: Goals
     archive_: Archive
     decisions_: list[dict[str, Any]]
+    seconds_: dict[str, float]
     iteration_: int
     _asked: dict[Any, FloatArray]
     _unknown: FloatArray
@@ -180,7 +163,7 @@ class Search(BaseEstimator):  # type: ignore[misc]
     def result(self) -> Result:
         """What was found so far."""
         self._start()
-        return Result(self.archive_, self.decisions_)
+        return Result(self.archive_, self.decisions_, dict(self.seconds_), self.evaluator_, self._header())
 
     # -- a run ---------------------------------------------------------------------------------
 
@@ -232,6 +215,7 @@ class Search(BaseEstimator):  # type: ignore[misc]
         if not len(archs):
             return None
         spent = time.perf_counter() - start
+        self._spend("choosing", spent)
         predicted = [self._asked[key].tolist() for key in self.space_.key(archs).tolist()]
         run.note(Event.ASKED, archs=archs.tolist(), predicted=predicted, why=self.decisions_[-1], seconds=spent)
         return archs
@@ -274,6 +258,7 @@ class Search(BaseEstimator):  # type: ignore[misc]
             archs = self._genotypes(record["archs"])
             predicted = np.array(record["predicted"], dtype=np.float64)
             self._expect(Proposal(archs, predicted, record["why"]))
+            self._spend("choosing", record["seconds"])
             return archs
         if event is Event.TOLD:
             self.evaluator_.version = record["version"]
@@ -308,6 +293,9 @@ class Search(BaseEstimator):  # type: ignore[misc]
         for row, key in enumerate(self.space_.key(proposal.archs).tolist()):
             self._asked[key] = self._unknown if predicted is None else predicted[row]
 
+    def _spend(self, on: str, seconds: float) -> None:
+        self.seconds_[on] = self.seconds_.get(on, 0.0) + seconds
+
     def _start(self, anew: bool = False) -> None:
         if hasattr(self, "archive_") and not anew:
             return
@@ -322,6 +310,7 @@ class Search(BaseEstimator):  # type: ignore[misc]
         self.goals_ = resolve_goals(self.objectives, self.constraints, self.evaluator_.targets)
         self.archive_ = Archive(self.space_, self.goals_)
         self.decisions_ = []
+        self.seconds_ = {}
         self.iteration_ = 0
         self._asked = {}
         self._unknown = np.full(len(self.goals_.targets), np.nan)

@@ -141,7 +141,7 @@ def _likeliest_tree(coded: list[NDArray[np.float64]]) -> tuple[list[int], IntArr
         information[a, b] = np.sum(joint[joint > 0] * np.log(joint[joint > 0] / apart[joint > 0]))
     weights = np.triu(information.max(initial=0.0) + 1 - information, 1)
     order, parents = breadth_first_order(minimum_spanning_tree(weights), 0, directed=False)
-    return order.tolist(), parents
+    return order.tolist(), parents.astype(np.int64)
 
 
 def _some(space: SearchSpace, archs: Any) -> IntArray:

@@ -25,7 +25,7 @@ from surronas.supernet.heads import HEADS
 from surronas.supernet.images import prepare_images
 from surronas.supernet.latency import Reference, Shape, bar, latency_columns, measure_latency
 from surronas.supernet.machine import has_bfloat16
-from surronas.supernet.subnet import Arrays, subnet_accuracies
+from surronas.supernet.subnet import Arrays, as_images, settle, subnet_accuracies
 
 __all__ = ["SupernetEvaluator"]
 
@@ -181,6 +181,23 @@ class SupernetEvaluator:
         frame = pd.concat(parts, axis=1)[self.columns]
         frame.attrs["failures"] = failures
         return frame
+
+    @torch.no_grad()
+    def extract(self, x: Any) -> nn.Module:
+        """The subnet as it is measured: a network of its own, recalibrated, with the head that it gets.
+
+        Raises
+        ------
+        InvalidInputError
+            When its batch statistics are not finite.
+        """
+        x = self.supernet.space.parse([x])[0]
+        network = self.supernet.extract(x).eval()
+        images = as_images(self._inputs_of(x)["calibration"], self.dtype)
+        reason = settle(network, images, self._labels["calibration"], self.head, self.n_classes)
+        if reason is not None:
+            raise InvalidInputError(f"The subnet {self.supernet.space.format([x])[0]} cannot be used: {reason}.")
+        return network
 
     @property
     def _accuracies(self) -> list[str]:

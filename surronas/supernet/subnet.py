@@ -16,7 +16,7 @@ from surronas.supernet.heads import fit_head
 from surronas.supernet.machine import keep_freed_memory
 from surronas.threads import single_thread
 
-__all__ = ["Arrays", "subnet_accuracies"]
+__all__ = ["Arrays", "as_images", "settle", "subnet_accuracies"]
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -46,13 +46,10 @@ def subnet_accuracies(
     """
     keep_freed_memory()
     with single_thread(), torch.inference_mode():
-        images = {split: torch.from_numpy(array).view(dtype).permute(0, 3, 1, 2) for split, array in arrays.items()}
-        calibration = _even_batches(images.pop("calibration"))
-        calibrate(network, calibration)
-        if not all(bool(buffer.isfinite().all()) for buffer in network.buffers()):
-            return "its batch statistics are not finite"
-        if head is not None:
-            fit_head(network, calibration, torch.from_numpy(labels["calibration"]), n_classes, head)  # type: ignore[arg-type]
+        images = {split: as_images(array, dtype) for split, array in arrays.items()}
+        reason = settle(network, images.pop("calibration"), labels["calibration"], head, n_classes)
+        if reason is not None:
+            return reason
         fold(network)
         accuracies = {}
         for split, pixels in images.items():
@@ -63,6 +60,22 @@ def subnet_accuracies(
             right = logits.argmax(dim=1) == torch.from_numpy(labels[split])
             accuracies[split] = 100 * int(right.sum()) / len(right)
         return accuracies
+
+
+def as_images(array: NDArray[Any], dtype: torch.dtype) -> Tensor:
+    """(n, c, r, r) images of an array (n, r, r, c) of their values or bits."""
+    return torch.from_numpy(array).view(dtype).permute(0, 3, 1, 2)
+
+
+def settle(network: nn.Module, images: Tensor, labels: IntArray, head: str | None, n_classes: int) -> str | None:
+    """Calibrate a network, and give it a head if one is named; says why that cannot be."""
+    calibration = _even_batches(images)
+    calibrate(network, calibration)
+    if not all(bool(buffer.isfinite().all()) for buffer in network.buffers()):
+        return "its batch statistics are not finite"
+    if head is not None:
+        fit_head(network, calibration, torch.from_numpy(labels), n_classes, head)  # type: ignore[arg-type]
+    return None
 
 
 def _even_batches(images: Tensor) -> tuple[Tensor, ...]:
