@@ -30,7 +30,8 @@ from surronas.supernet.evaluator import SupernetEvaluator
 from surronas.supernet.heads import HEADS
 from surronas.supernet.images import prepare_images
 from surronas.supernet.network import SuperNet
-from surronas.supernet.recipe import ADAPTATION
+from surronas.supernet.pretrained import find_pretrained
+from surronas.supernet.recipe import ADAPTATION, Recipe
 from surronas.supernet.run import run_steps
 from surronas.supernet.training import Trainer
 from surronas.supernet.weights import load_supernet
@@ -71,7 +72,7 @@ def from_scratch(supernet: SuperNet, images: ImageData, x: Any, seconds: float, 
     torch.manual_seed(seed)
     images = prepare_images(images, supernet.space)
     alone = SuperNet(supernet.space, images.n_classes, normalization=images.normalization, largest=x)
-    recipe = replace(ADAPTATION, learning_rate=0.1, seed=seed)
+    recipe = replace(ADAPTATION, learning_rate=Recipe().learning_rate, seed=seed)
     return fitted(Trainer(alone, images, recipe, subnets=lambda step: [x]), seconds)
 
 
@@ -121,7 +122,7 @@ def report(frame: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", type=Path, required=True, help="a supernet.safetensors")
+    parser.add_argument("--weights", type=Path, default=find_pretrained("mbconv-cifar10"), help="of save_supernet")
     parser.add_argument("--data", nargs="+", default=["fashion_mnist", "sign_digits", "digits"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", nargs="+", type=int, default=[2, 5, ADAPTATION.epochs], help="ascending")
@@ -130,7 +131,7 @@ def main() -> None:
     parser.add_argument("--flip", action="store_true")
     parser.add_argument("--split", choices=["validation", "test"], default="test")
     parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
-    parser.add_argument("--out", type=Path, default=Path("supernet_adaptation.jsonl"), help="what is there is kept")
+    parser.add_argument("--out", type=Path, default=Path("runs/supernet_adaptation.jsonl"), help="what is there is kept")
     args = parser.parse_args()
     settings = {key: getattr(args, key) for key in ("epochs", "learning_rate", "random", "flip", "split")}
     journal = Journal(args.out, {"measured": "adaptation", "weights": sha256_of(args.weights), **settings})

@@ -1,4 +1,4 @@
-"""The Gaussian process against gpytorch's exact GP, its optimum against perturbations, and hard inputs."""
+"""The Gaussian process against gpytorch's exact GP, its optimum against perturbations; hard inputs for both kinds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 import torch
 from scipy.stats import gamma, lognorm
 
-from surronas.predictors import gp
+from surronas.predictors import additive_gp, gp
+from surronas.predictors.additive_gp import AdditiveGaussianProcess
 from surronas.predictors.gp import GaussianProcess
 
 BLOCKS = (("graph", (3,)), ("choices", (2, 2)))
@@ -150,11 +151,12 @@ def test_the_posterior_uses_all_rows_when_parameters_are_fitted_to_few(data):
     assert (model.lengthscales_ != other_rows.lengthscales_).all()
 
 
-def test_long_batches_are_predicted_in_chunks(data, monkeypatch):
+@pytest.mark.parametrize(("kind", "home"), [(GaussianProcess, gp), (AdditiveGaussianProcess, additive_gp)])
+def test_long_batches_are_predicted_in_chunks(data, monkeypatch, kind, home):
     X, y, X_new = data
-    model = GaussianProcess().fit(X, y)
+    model = kind().fit(X, y)
     whole = model.predict(X_new, return_std=True)
-    monkeypatch.setattr("surronas.predictors.gp._CHUNK", 7)
+    monkeypatch.setattr(home, "_CHUNK", 7)
     np.testing.assert_allclose(model.predict(X_new, return_std=True), whole, rtol=1e-12)
 
 
@@ -182,10 +184,11 @@ HARD = {
 }
 
 
+@pytest.mark.parametrize("kind", [GaussianProcess, AdditiveGaussianProcess])
 @pytest.mark.parametrize(("X", "y"), HARD.values(), ids=HARD)
-def test_hard_data_give_a_model(X, y):
+def test_hard_data_give_a_model(X, y, kind):
     X, y = np.asarray(X, dtype=float), np.asarray(y)
-    model = GaussianProcess(random_state=0).fit(X, y)
+    model = kind(random_state=0).fit(X, y)
     mean, std = model.predict(X, return_std=True)
     assert np.isfinite(mean).all()
     assert np.isfinite(std).all()
@@ -195,10 +198,11 @@ def test_hard_data_give_a_model(X, y):
     assert (mean <= y.max() + span).all()
 
 
-def test_duplicates_are_averaged_and_the_std_says_they_disagree():
+@pytest.mark.parametrize("kind", [GaussianProcess, AdditiveGaussianProcess])
+def test_duplicates_are_averaged_and_the_std_says_they_disagree(kind):
     X = np.repeat([[0.0], [1.0], [2.0]], 20, axis=0)
     y = np.tile([-1.0, 1.0], 30) + X[:, 0]
-    mean, std = GaussianProcess().fit(X, y).predict([[0.0], [1.0], [2.0]], return_std=True)
+    mean, std = kind().fit(X, y).predict([[0.0], [1.0], [2.0]], return_std=True)
     np.testing.assert_allclose(mean, [0, 1, 2], atol=0.35)
     np.testing.assert_allclose(std, 1, atol=0.25)
 
