@@ -14,7 +14,7 @@ import torch
 from rich import print as show
 from rich.progress import track
 
-from surronas.proxies import Proxy, get_proxy, list_proxies
+from surronas.proxies import Scorer, get_proxy
 from surronas.proxies.measure import measure
 from surronas.proxies.scorer import CHEAP
 from surronas.spaces import get_space
@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=7, help="random networks, of which the median is shown")
     args = parser.parse_args()
-    names = [name for name in list_proxies() if isinstance(get_proxy(name), Proxy)]
+    names = Scorer("all").measured
     space = get_space("nasbench201")
     archs = space.representatives(space.canonical(space.sample(args.n, random_state=0, unique=True)))
     seconds(archs[0], names)  # what torch does only once
