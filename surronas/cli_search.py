@@ -98,7 +98,7 @@ def print_front(result: Result, console: Console) -> None:
     import numpy as np
 
     frame = result.to_frame()
-    rows = np.unique(np.linspace(0, len(frame) - 1, _SHOWN).round().astype(int)) if len(frame) else []
+    rows = np.unique(np.linspace(0, max(len(frame) - 1, 0), min(_SHOWN, len(frame))).round().astype(int))
     archive, left = result.archive, len(frame) - len(rows)
     failed = int((~archive.succeeded).sum())
     table = Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from surronas.search.adaptation import SupernetAdaptation
 from surronas.search.archive import Archive
+from surronas.search.cascade import cascade
 from surronas.search.evaluators import FunctionEvaluator, SubnetEvaluator, TableEvaluator, as_evaluator
 from surronas.search.msunas import MSuNAS
 from surronas.search.nat import NAT
@@ -25,4 +26,5 @@ __all__ = [
     "SupernetAdaptation",
     "TableEvaluator",
     "as_evaluator",
+    "cascade",
 ]

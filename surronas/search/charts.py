@@ -7,6 +7,7 @@ from html import escape
 
 import numpy as np
 import pandas as pd
+from moocore import is_nondominated
 
 from surronas.benchmark.charts import N_COLOURS, WIDE
 from surronas.benchmark.svg import Frame, number, points_of, text_at, ticks
@@ -26,9 +27,12 @@ def fronts(
     snapshots: Mapping[str, tuple[FloatArray, FloatArray]],
     cloud: tuple[FloatArray, FloatArray],
     labels: tuple[str, str],
+    better_high: tuple[bool, bool] = (False, False),
     width: int = WIDE,
 ) -> str:
     """Fronts as they came to be, the last one strongest, over all that was evaluated.
+
+    A line joins what is Pareto-optimal in these two objectives; of the last front, all members are dots.
 
     Parameters
     ----------
@@ -37,6 +41,7 @@ def fronts(
     cloud : (x, y)
         Of all architectures; cut at the frame.
     labels : (str, str)
+    better_high : (bool, bool)
     """
     frame = Frame(width, 440 if width >= WIDE else 320)
     x_all, y_all = (np.concatenate([part[i] for part in snapshots.values()]) for i in (0, 1))
@@ -54,15 +59,15 @@ def fronts(
             parts.append(f'<circle class="dot c8" style="opacity:.3" cx="{x(px):.1f}" cy="{y(py):.1f}" r="2.5"/>')
     for i, (name, (fx, fy)) in enumerate(snapshots.items()):
         last = i == len(snapshots) - 1
-        colour, order = f"c{(len(snapshots) - 1 - i) % N_COLOURS}", np.argsort(fx, kind="stable")
-        points = [(x(px), y(py)) for px, py in zip(fx[order], fy[order], strict=True)]
+        colour = f"c{(len(snapshots) - 1 - i) % N_COLOURS}"
         dashed = "" if last else " dashed"
+        best = is_nondominated(np.stack([fx, fy], axis=1), maximise=list(better_high)) if len(fx) else []
+        points = [(x(px), y(py)) for px, py in sorted(zip(fx[best], fy[best], strict=True))]
         parts.append(f'<polyline class="line {colour}{dashed}" points="{points_of(points)}"/>')
-        for (px, py), vx, vy in zip(points, fx[order], fy[order], strict=True) if last else ():
+        for vx, vy in zip(fx, fy, strict=True) if last else ():
             hint = f"{name}: {labels[0]} {vx:.4g}, {labels[1]} {vy:.4g}"
-            parts.append(
-                f'<circle class="dot {colour}" cx="{px:.1f}" cy="{py:.1f}" r="4"><title>{escape(hint)}</title></circle>'
-            )
+            place = f'cx="{x(vx):.1f}" cy="{y(vy):.1f}"'
+            parts.append(f'<circle class="dot {colour}" {place} r="4"><title>{escape(hint)}</title></circle>')
     return frame.picture(f"Fronts: {labels[1]} against {labels[0]}", parts)
 
 

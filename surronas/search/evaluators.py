@@ -149,6 +149,8 @@ class SubnetEvaluator:
     ----------
     version : int
         Of the supernet's weights; ``renew`` tells of others.
+    options : dict
+        Of the networks, as ``space.cost`` takes them.
     """
 
     pool = None
@@ -162,7 +164,7 @@ class SubnetEvaluator:
         self._first = evaluator.supernet
         weights = fingerprint(self._first)
         self.info = {"targets": list(evaluator.targets), "weights": weights, **evaluator.info}
-        self._options = {"num_classes": evaluator.n_classes, "in_channels": evaluator.supernet.in_channels}
+        self.options = {"num_classes": evaluator.n_classes, "in_channels": evaluator.supernet.in_channels}
 
     def evaluate(self, archs: IntArray) -> pd.DataFrame:
         with warnings.catch_warnings():
@@ -184,11 +186,11 @@ class SubnetEvaluator:
         self.evaluator.supernet, self.version = supernet, version
 
     def cost(self, archs: IntArray) -> pd.DataFrame:
-        cost = self.space.cost(archs, **self._options)
+        cost = self.space.cost(archs, **self.options)
         return cost[[name for name in cost if name in self.targets]].astype(np.float64)
 
     def price(self, archs: IntArray) -> FloatArray:
-        return np.asarray(self._FIXED + self.space.cost(archs, **self._options)["madds"], dtype=np.float64)
+        return np.asarray(self._FIXED + self.space.cost(archs, **self.options)["madds"], dtype=np.float64)
 
 
 class FunctionEvaluator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from surronas.benchmark.page import responsive
 from surronas.search.archive import Archive
 from surronas.search.charts import axis_of, fronts, lines, parallel, strips
 from surronas.search.leanings import leanings
-from surronas.search.objectives import FloatArray
+from surronas.search.objectives import FloatArray, Goals
 from surronas.search.progress import prequential_taus, progress_values
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def render(result: Result) -> str:
         findings=leanings(archive.front()),
         failures=Counter(reason for reason in archive.reason if reason).most_common(),
         predictors=_predictors(result),
-        agreement=_agreement(archive, steps),
+        agreement=_agreement(result, steps),
         times=_times(result),
         settings=_settings(result.settings),
     )
@@ -63,8 +64,13 @@ def _steps(archive: Archive) -> list[tuple[int, int]]:
     first = np.unique(archive.found)
     ends = [*(first[1:] - 1), archive.iteration.max(initial=0)] if len(first) else []
     all_steps = [(int((archive.found <= end).sum()), int(end)) for end in ends]
-    chosen = np.unique(np.linspace(0, len(all_steps) - 1, _POINTS).round().astype(int)) if all_steps else []
-    return [all_steps[i] for i in chosen]
+    return _spread(all_steps, _POINTS)
+
+
+def _spread(parts: list[Any], n: int) -> list[Any]:
+    """At most n of them, evenly, the first and the last too."""
+    chosen = np.unique(np.linspace(0, max(len(parts) - 1, 0), min(n, len(parts))).round().astype(int))
+    return [parts[i] for i in chosen]
 
 
 def _headline(archive: Archive) -> str:
@@ -96,14 +102,12 @@ def _facts(result: Result) -> list[tuple[str, str]]:
 
 def _fronts(archive: Archive, steps: list[tuple[int, int]]) -> dict[str, Any]:
     """The first objective against each other one: the fronts after shares of the evaluations."""
-    chosen = (
-        [steps[i] for i in np.unique(np.linspace(0, len(steps) - 1, _SNAPSHOTS).round().astype(int))] if steps else []
-    )
+    chosen = _spread(steps, _SNAPSHOTS)
     then = {f"{n} evaluations": archive.as_of(step).front() for n, step in chosen}
     names = archive.goals.names
     values = archive.goals.frame(archive.values.to_numpy())[archive.succeeded]
     first, y_cloud = axis_of(names[0], values[names[0]])
-    pictures = []
+    pictures: list[dict[str, Any]] = []
     for name in names[1:]:
         label, x_cloud = axis_of(name, values[name])
         units = [1e6 if text.endswith("(millions)") else 1.0 for text in (label, first)]
@@ -113,12 +117,15 @@ def _fronts(archive: Archive, steps: list[tuple[int, int]]) -> dict[str, Any]:
             return frame[name].to_numpy() / units[0], frame[names[0]].to_numpy() / units[1]
 
         snapshots = {title: part(front) for title, front in then.items()}
-        picture = responsive(
-            lambda width, s=snapshots, c=(x_cloud, y_cloud), labels=(label, first): fronts(s, c, labels, width)
-        )
-        pictures.append({"name": f"front-{len(pictures)}", "label": label, "picture": picture})
+        high = (_better_high(archive.goals, name), _better_high(archive.goals, names[0]))
+        chart = partial(fronts, snapshots, (x_cloud, y_cloud), (label, first), high)
+        pictures.append({"name": f"front-{len(pictures)}", "label": label, "picture": responsive(chart)})
     legend = [(title, len(then) - 1 - i) for i, title in enumerate(then)]
     return {"pictures": pictures, "legend": legend}
+
+
+def _better_high(goals: Goals, name: str) -> bool:
+    return next(o.maximize and name != "error" for o in goals.objectives if o.name == name)
 
 
 def _curve(archive: Archive, steps: list[tuple[int, int]]) -> Markup:
@@ -133,7 +140,7 @@ def _parallel(front: Archive) -> Markup | None:
     if len(goals.objectives) < 3 or not len(front):
         return None
     values = goals.frame(front.values.to_numpy())
-    high = [o.maximize and o.name != "error" for o in goals.objectives]
+    high = [_better_high(goals, name) for name in goals.names]
     return responsive(lambda width: parallel(values, high, width))
 
 
@@ -184,12 +191,15 @@ def _predictors(result: Result) -> dict[str, Any] | None:
     }
 
 
-def _agreement(archive: Archive, steps: list[tuple[int, int]]) -> dict[str, Any] | None:
+def _agreement(result: Result, steps: list[tuple[int, int]]) -> dict[str, Any] | None:
+    """Of the targets that had surrogates: the others were known."""
+    targets = dict.fromkeys(target for why in result.decisions for target in why.get("surrogates", ()))
     series: dict[str, list[tuple[float, float]]] = {}
-    first = archive.at_first()
+    first = result.archive.at_first()
     for n, _ in steps:
-        for target, tau in prequential_taus(first.take(np.arange(n))).items():
-            series.setdefault(target, []).append((n, tau))
+        taus = prequential_taus(first.take(np.arange(n)))
+        for target in targets:
+            series.setdefault(target, []).append((n, taus[target]))
     known = {
         t: np.array(its, dtype=np.float64).T for t, its in series.items() if np.isfinite([v for _, v in its]).any()
     }
@@ -231,10 +241,12 @@ def _duration(seconds: float) -> str:
 
 
 def _settings(settings: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
-    plain = {"search": settings.get("search"), **settings.get("settings", {})}
-    space = settings.get("space", {})
+    parts = {
+        "Search": {"search": settings.get("search"), **settings.get("settings", {})},
+        "Space": {key: value for key, value in settings.get("space", {}).items() if key != "genes"},
+        "Evaluator": settings.get("evaluator", {}),
+    }
     return [
-        ("Search", [(key, str(value)) for key, value in plain.items() if value is not None]),
-        ("Space", [(key, str(value)) for key, value in space.items() if key != "genes"]),
-        ("Evaluator", [(key, str(value)) for key, value in settings.get("evaluator", {}).items()]),
+        (title, [(key, str(value)) for key, value in part.items() if value is not None])
+        for title, part in parts.items()
     ]

@@ -59,7 +59,7 @@ class Result:
         """
         front, goals = self.front, self.archive.goals
         frame = goals.frame(front.values.to_numpy())
-        others = [name for name in goals.targets if name not in frame]
+        others = [name for name in goals.targets if name not in {objective.target for objective in goals.objectives}]
         frame = pd.concat([frame, front.values[others]], axis=1)
         frame.insert(0, "arch", front.space.format(front.archs) if len(front) else [])
         return frame.assign(evaluation=self.archive.front_rows + 1, version=front.version)
@@ -108,12 +108,12 @@ class Result:
                 supernet.space,
                 evaluator.evaluator.n_classes,
                 supernet.in_channels,
-                (supernet.mean, supernet.std),
+                (supernet.mean.numpy(), supernet.std.numpy()),
                 largest=x,
             )
             alone.network.load_state_dict(network.state_dict())
             paths.append(Path(folder) / f"front-{number:02}.safetensors")
-            card = {name: v.item() if isinstance(v, np.generic) else v for name, v in row.items()}
+            card = {str(name): v.item() if isinstance(v, np.generic) else v for name, v in row.items()}
             save_supernet(paths[-1], alone, card)
         return paths
 

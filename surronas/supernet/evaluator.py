@@ -25,7 +25,7 @@ from surronas.supernet.heads import HEADS
 from surronas.supernet.images import prepare_images
 from surronas.supernet.latency import Reference, Shape, bar, latency_columns, measure_latency
 from surronas.supernet.machine import has_bfloat16
-from surronas.supernet.subnet import Arrays, as_images, settle, subnet_accuracies
+from surronas.supernet.subnet import BATCH, Arrays, as_images, settle, subnet_accuracies
 
 __all__ = ["SupernetEvaluator"]
 
@@ -198,6 +198,21 @@ class SupernetEvaluator:
         if reason is not None:
             raise InvalidInputError(f"The subnet {self.supernet.space.format([x])[0]} cannot be used: {reason}.")
         return network
+
+    @torch.no_grad()
+    def logits(self, x: Any, split: str = "validation") -> tuple[NDArray[np.float32], IntArray]:
+        """What the subnet, as it is measured, says of the images of a split that is among the targets.
+
+        Returns
+        -------
+        logits : (n, n_classes) float32
+        labels : (n,) int64
+        """
+        if split not in self._labels:
+            raise UnknownNameError.of("split", split, self._labels)
+        network, x = self.extract(x), self.supernet.space.parse([x])[0]
+        images = as_images(self._inputs_of(x)[split], self.dtype)
+        return torch.cat([network(batch) for batch in images.split(BATCH)]).float().numpy(), self._labels[split]
 
     @property
     def _accuracies(self) -> list[str]:

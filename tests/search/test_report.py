@@ -165,7 +165,7 @@ def test_a_front_at_the_space_s_edge_is_said():
     rest = np.random.default_rng(0).integers(0, 9, (12, 3))
     found = leanings(front_of(np.column_stack([[3] * 11 + [1], rest])))
     assert [(f.code, f.detail) for f in found] == [
-        ("SNS001", "width: 11 of 12 have 64, its last choice (by chance 25%).")
+        ("SNS001", "width: 11 of 12 have 64, its last choice (by chance 24%).")
     ]
     found = leanings(front_of(np.column_stack([[0] * 8 + [1, 2, 3, 2], rest])))
     assert [(f.code, f.detail.split(",")[0]) for f in found] == [("SNS002", "width: 8 of 12 have 16")]
