@@ -140,7 +140,8 @@ def _portfolio(space: SearchSpace, zero_cost: bool) -> list[tuple[str, str]]:
     if graph is not None:
         pairs = [(view, "gp"), (f"{graph}+{_gene_view(space)}", "gp"), (graph, "xgboost_rank"), (everything, "xgboost")]
     else:
-        pairs = [(view, "gp"), (everything, "gp"), (everything, "linear"), (view, "xgboost"), (view, "extra_trees")]
+        pairs = [(view, "gp"), (view, "additive_gp"), (everything, "gp"), (everything, "linear")]
+        pairs += [(view, "xgboost"), (view, "extra_trees")]
     return pairs + [(f"{encoder}+zero_cost", predictor) for encoder, predictor in pairs if zero_cost]
 
 
