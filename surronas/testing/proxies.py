@@ -114,7 +114,7 @@ def _check_aggregate(aggregate: Aggregate) -> None:
     same(scores.index, frame.index, "scores have the index of the rows")
     require(bool(np.isfinite(scores).all()), "scores of rows with all parts are finite")
     require(scores.drop(frame.index[3]).max() < scores.iloc[3], "what leads in all parts leads")
-    same(scores, aggregate.combine((np.exp(better) * sign).set_axis(frame.index)), "only the ranks matter")
+    same(scores, aggregate.combine((better.apply(np.exp) * sign).set_axis(frame.index)), "only the ranks matter")
     order = np.random.default_rng(0).permutation(_ROWS)
     close = np.allclose(scores.iloc[order], aggregate.combine(frame.iloc[order]), rtol=1e-12)
     require(close, "rows in another order have the same scores")
