@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from moocore import is_nondominated
+from numpy.typing import NDArray
 
 from surronas.exceptions import InvalidInputError
 from surronas.search.evaluators import SubnetEvaluator
@@ -110,9 +111,10 @@ def pareto_cascades(
         spent = cost[i] + go.mean(axis=1)[:, None] * cost[j] + last * cost[m]
         pairs = np.stack(np.meshgrid(levels, others, indexing="ij"), axis=-1).reshape(-1, 2)
         parts.append(_rows((i, j, m), pairs, right.ravel(), spent.ravel(), last.ravel()))
-    frame = pd.concat(parts, ignore_index=True)
+    frame: pd.DataFrame = pd.concat(parts, ignore_index=True)
     best = is_nondominated(frame[["error", "madds"]].to_numpy())
-    return frame[best].sort_values("madds", kind="stable").reset_index(drop=True)
+    found: pd.DataFrame = frame[best].sort_values("madds", kind="stable").reset_index(drop=True)
+    return found
 
 
 def cascade_outputs(probabilities: FloatArray, thresholds: Sequence[float]) -> tuple[FloatArray, IntArray]:
@@ -159,13 +161,13 @@ def _levels(probabilities: FloatArray, n: int) -> FloatArray:
     return np.unique(np.quantile(probabilities.max(axis=1), np.arange(1, n) / n))
 
 
-def _sure(probabilities: FloatArray, levels: FloatArray) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def _sure(probabilities: FloatArray, levels: FloatArray) -> NDArray[np.bool_]:
     """(levels, n): whether a class has more than the level."""
-    return probabilities.max(axis=1) > levels[:, None]
+    return np.asarray(probabilities.max(axis=1) > levels[:, None])
 
 
 def _right(probabilities: FloatArray, labels: IntArray) -> FloatArray:
-    return (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    return np.asarray(probabilities.argmax(axis=1) == labels, dtype=np.float64)
 
 
 def _softmax(logits: FloatArray) -> FloatArray:

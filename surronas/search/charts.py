@@ -43,7 +43,7 @@ def fronts(
     labels : (str, str)
     better_high : (bool, bool)
     """
-    frame = Frame(width, 440 if width >= WIDE else 320)
+    frame = Frame(width, 440 if width >= WIDE else 320, left=62)
     x_all, y_all = (np.concatenate([part[i] for part in snapshots.values()]) for i in (0, 1))
     if not len(x_all):
         return frame.picture("Front", [text_at(width / 2, frame.height / 2, "nothing feasible", "middle")])
@@ -80,7 +80,7 @@ def _range(front: FloatArray, cloud: FloatArray) -> tuple[float, float]:
 
 def lines(series: Mapping[str, tuple[FloatArray, FloatArray]], labels: tuple[str, str], width: int = WIDE) -> str:
     """Lines over the number of evaluations; a NaN is a gap."""
-    frame = Frame(width, 300 if width >= WIDE else 240)
+    frame = Frame(width, 300 if width >= WIDE else 240, left=62)
     known = {name: (xs[good], ys[good]) for name, (xs, ys) in series.items() if (good := np.isfinite(ys)).any()}
     if not known:
         return frame.picture(labels[1], [text_at(width / 2, frame.height / 2, "too few evaluations", "middle")])

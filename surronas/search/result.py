@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from surronas.datasets.images import Normalization
 from surronas.exceptions import InvalidInputError
 from surronas.io import write_atomic
 from surronas.search.archive import Archive
@@ -101,6 +102,7 @@ class Result:
         if not isinstance(evaluator, SubnetEvaluator) or not isinstance(evaluator.supernet, SuperNet):
             raise InvalidInputError(f"Only a search of a supernet has networks to save. This one searched {evaluator}.")
         supernet, paths = evaluator.supernet, []
+        normalization = Normalization(*(part.numpy().astype(np.float64) for part in (supernet.mean, supernet.std)))
         rows = self.to_frame().to_dict("records")
         for number, (x, row) in enumerate(zip(self.front.archs, rows, strict=True), start=1):
             network = evaluator.evaluator.extract(x)
@@ -108,7 +110,7 @@ class Result:
                 supernet.space,
                 evaluator.evaluator.n_classes,
                 supernet.in_channels,
-                (supernet.mean.numpy(), supernet.std.numpy()),
+                normalization,
                 largest=x,
             )
             alone.network.load_state_dict(network.state_dict())

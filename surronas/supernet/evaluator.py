@@ -212,7 +212,8 @@ class SupernetEvaluator:
             raise UnknownNameError.of("split", split, self._labels)
         network, x = self.extract(x), self.supernet.space.parse([x])[0]
         images = as_images(self._inputs_of(x)[split], self.dtype)
-        return torch.cat([network(batch) for batch in images.split(BATCH)]).float().numpy(), self._labels[split]
+        outputs = [network(batch) for batch in images.split(BATCH)]  # type: ignore[no-untyped-call]
+        return torch.cat(outputs).float().numpy(), self._labels[split]
 
     @property
     def _accuracies(self) -> list[str]:
