@@ -31,11 +31,14 @@ class Proxy:
         Probe -> float; raises ``NotApplicable`` where the network has no such score.
     maximize : bool
         Whether better networks are expected to score more.
+    costly : bool
+        Whether it takes longer than all others together, and so is not among ``"all"``.
     """
 
     name: str
     measure: Measure
     maximize: bool = True
+    costly: bool = False
 
     @property
     def description(self) -> str:
@@ -60,6 +63,7 @@ class Aggregate:
     parts: tuple[str, ...]
     rule: Rule
     maximize = True
+    costly = False
 
     @property
     def description(self) -> str:
@@ -93,11 +97,11 @@ list_proxies = _proxies.names
 get_proxy = _proxies.get
 
 
-def register_proxy(name: str, *, maximize: bool = True) -> Callable[[Measure], Measure]:
+def register_proxy(name: str, *, maximize: bool = True, costly: bool = False) -> Callable[[Measure], Measure]:
     """Decorator of a measure."""
 
     def register(measure: Measure) -> Measure:
-        _proxies.register(name)(Proxy(name, measure, maximize))
+        _proxies.register(name)(Proxy(name, measure, maximize, costly))
         return measure
 
     return register

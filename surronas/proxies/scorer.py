@@ -219,7 +219,8 @@ def score(
     space : SearchSpace or str, optional
         One whose networks can be built; None where networks are given.
     proxies : str or sequence of str, default="all"
-        ``"all"``, ``"cheap"`` (params, madds, layers, l2_norm, synflow, nwot, swap), or names of ``list_proxies()``.
+        ``"all"`` (but gennas, which trains), ``"cheap"`` (params, madds, layers, l2_norm, synflow, nwot, swap), or
+        names of ``list_proxies()``.
         An aggregate ranks the rows that are given.
     images : ImageData, (images, labels) or None, default=None
         ``batch_size`` training images, drawn by seed, stratified by class, normalised; or a whole batch,
@@ -282,7 +283,8 @@ def score(
 def _names(proxies: Any) -> tuple[str, ...]:
     """What the ``proxies`` parameter means; every name is known, none is there twice."""
     if isinstance(proxies, str):
-        proxies = {"all": list_proxies(), "cheap": CHEAP}.get(proxies, [proxies])
+        everything = [name for name in list_proxies() if not get_proxy(name).costly]
+        proxies = {"all": everything, "cheap": CHEAP}.get(proxies, [proxies])
     names = tuple(proxies) if isinstance(proxies, Iterable) else ()
     if not names or len(set(names)) < len(names):
         raise InvalidInputError(

@@ -94,7 +94,7 @@ def test_scores_do_not_depend_on_the_other_rows_on_order_on_jobs_or_on_the_state
     assert not tiny(X, random_state=1)["snip"].equals(frame["snip"])
 
 
-@pytest.mark.parametrize("name", [name for name in list_proxies() if not isinstance(get_proxy(name), Aggregate)])
+@pytest.mark.parametrize("name", Scorer("all").measured)
 def test_a_score_does_not_depend_on_what_else_is_asked(name):
     X = NB201.parse([cell(CONV, SKIP, CONV, NONE, CONV, SKIP)])
     everything = tiny(X, "all")
