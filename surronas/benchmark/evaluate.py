@@ -22,6 +22,7 @@ from rich.progress import (
     TimeRemainingColumn,
     track,
 )
+from sklearn.base import clone
 
 from surronas.api import proxy_encoder
 from surronas.benchmark.cell import COLUMNS, Method, Task, run_cell
@@ -122,7 +123,9 @@ def evaluate(
     wanted = [(name, n, repeat) for repeat, n, name in product(repeats, sizes, methods)]
     missing = [key for key in wanted if key not in cells]
     if missing and given is not None and isinstance(given.proxies, Scorer):
-        given.proxies.score(task.table.archs, task.table.space, progress=track if progress else None)
+        space, archs = task.table.space, task.table.archs
+        given.proxies.score(archs, space, progress=track if progress else None)
+        clone(given).set_params(space=space).fit_transform(space.canonical(archs))  # what stands for missing ones
     with _progress(len(wanted) - len(missing), len(wanted), progress) as advance:
         for cell in _run(task, [(methods[name], n, repeat) for name, n, repeat in missing], n_jobs):
             if journal:
