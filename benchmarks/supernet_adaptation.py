@@ -131,7 +131,9 @@ def main() -> None:
     parser.add_argument("--flip", action="store_true")
     parser.add_argument("--split", choices=["validation", "test"], default="test")
     parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
-    parser.add_argument("--out", type=Path, default=Path("runs/supernet_adaptation.jsonl"), help="what is there is kept")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/supernet_adaptation.jsonl"), help="what is there is kept"
+    )
     args = parser.parse_args()
     settings = {key: getattr(args, key) for key in ("epochs", "learning_rate", "random", "flip", "split")}
     journal = Journal(args.out, {"measured": "adaptation", "weights": sha256_of(args.weights), **settings})

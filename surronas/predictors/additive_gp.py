@@ -109,7 +109,8 @@ class AdditiveGaussianProcess(Predictor):
             z = self.weights_[i] * (1 + r) * np.exp(-r)
             singles += z[place]
             squares += np.square(z)[place]
-        return singles + self.pairs_ * (np.square(singles) - squares) / 2 + self.linear_ * (A @ B.T)
+        total: FloatArray = singles + self.pairs_ * (np.square(singles) - squares) / 2 + self.linear_ * (A @ B.T)
+        return total
 
 
 def _maximise(X: FloatArray, y: FloatArray, max_iter: int) -> tuple[FloatArray, int]:
