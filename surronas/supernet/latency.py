@@ -26,6 +26,8 @@ Job = tuple[nn.Module, Tensor]
 
 BLOCK = 16  # networks measured in turn: oneDNN keeps 1,024 compiled kernels, about 40 a network
 _PER_ROUND = 3  # samples of the reference: its noise would be that of a whole block
+_QUIET = 1.1  # times its least a probe may take
+_PATIENCE = 1.0  # seconds before a sample is taken as it comes
 
 
 @dataclass
@@ -70,6 +72,10 @@ def measure_latency(
     every network is sampled once at every batch size, in a new random order, so that slow drift meets all alike. A
     sample is an untimed call, for the caches, and as many timed ones as take ``min_seconds``. The latency is the median
     of the samples. Drift between blocks is corrected by the reference network, sampled three times in each round.
+
+    On shared machines a neighbour on the same core makes everything half as slow again, for seconds; a median would be
+    that of either state. So each sample waits, about a second at most, until the reference is as fast as it can be, and
+    is taken again when it no longer is afterwards.
 
     Parameters
     ----------
@@ -173,14 +179,38 @@ def _measure_block(
     of_reference = range(len(jobs) - len(batch_sizes), len(jobs))
     sampled = np.r_[: len(jobs), np.repeat(of_reference, _PER_ROUND - 1)]
     times: list[list[float]] = [[] for _ in jobs]
+    probe = _Probe(jobs[of_reference[0]])
     for _ in range(n_rounds):
         for j in rng.permutation(sampled):
-            times[j].append(_sample(jobs[j], n_calls[j]))
+            times[j].append(_undisturbed(jobs[j], n_calls[j], probe))
     *own, _ = np.array([times[j][:n_rounds] for j in range(len(jobs))]).reshape(-1, len(batch_sizes), n_rounds)
     now = [float(np.median(times[j])) for j in of_reference]
     drift = [seconds / reference.seconds.setdefault(b, seconds) for b, seconds in zip(batch_sizes, now, strict=True)]
     corrected: NDArray[np.float64] = np.stack(own) / np.array(drift)[:, None]
     return corrected
+
+
+class _Probe:
+    """Whether the machine is as fast as it has been: a short job takes hardly longer than it did at best."""
+
+    def __init__(self, job: Job) -> None:
+        self.job, self.least = job, float("inf")
+
+    def quiet(self) -> bool:
+        seconds = _sample(self.job, 2)
+        self.least = min(self.least, seconds)
+        return seconds <= _QUIET * self.least
+
+
+def _undisturbed(job: Job, n_calls: int, probe: _Probe) -> float:
+    """A sample with quiet before and after it; without, when there is none for long."""
+    began = perf_counter()
+    while perf_counter() - began < _PATIENCE:
+        if probe.quiet():
+            seconds = _sample(job, n_calls)
+            if probe.quiet():
+                return seconds
+    return _sample(job, n_calls)
 
 
 def _sample(job: Job, n_calls: int) -> float:
