@@ -24,6 +24,7 @@ CASES = {
         ["one_hot:cart", "one_hot:xgboost", "cost:linear"],
     ),
     "mbconv_cifar10:val_accuracy": ("val_accuracy", {100: 0.85}, ["one_hot:xgboost", "cost:linear"]),
+    "mbconv_cifar10:test_accuracy": ("test_accuracy", {100: 0.85}, ["one_hot:xgboost", "cost:linear"]),
     "mbconv_cifar10:latency_ms": ("latency_ms", {100: 0.95}, ["one_hot:xgboost", "cost:linear"]),
     "mbconv_cifar10:latency_64_ms": ("latency_64_ms", {100: 0.95}, ["one_hot:xgboost", "cost:linear"]),
 }
