@@ -95,10 +95,10 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
 
 def print_front(result: Result, console: Console) -> None:
     """A row an architecture, by the first objective; of many, those spread over the front."""
-    import numpy as np
+    from surronas.search.spread import evenly
 
     frame = result.to_frame()
-    rows = np.unique(np.linspace(0, max(len(frame) - 1, 0), min(_SHOWN, len(frame))).round().astype(int))
+    rows = evenly(len(frame), _SHOWN)
     archive, left = result.archive, len(frame) - len(rows)
     failed = int((~archive.succeeded).sum())
     table = Table(

@@ -14,6 +14,7 @@ from surronas.exceptions import InvalidInputError
 from surronas.search.evaluators import SubnetEvaluator
 from surronas.search.objectives import FloatArray
 from surronas.search.result import Result
+from surronas.search.spread import evenly
 from surronas.spaces.base import IntArray
 
 __all__ = ["cascade", "cascade_outputs", "pareto_cascades"]
@@ -57,7 +58,7 @@ def cascade(result: Result, *, n_members: int = 12, n_thresholds: int = 16) -> p
             "Cascades are made of a supernet's subnets that a search has found by their val_accuracy. "
             f"Got a search of {evaluator!r} with {len(front)} on its front."
         )
-    rows = np.unique(np.linspace(0, len(front) - 1, min(n_members, len(front))).round().astype(int))
+    rows = evenly(len(front), n_members)
     outputs = [evaluator.evaluator.logits(x) for x in front.archs[rows]]
     probabilities = np.stack([_softmax(logits.astype(np.float64)) for logits, _ in outputs])
     cost = evaluator.space.cost(front.archs[rows], **evaluator.options)["madds"].to_numpy(dtype=np.float64)

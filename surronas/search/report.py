@@ -19,6 +19,7 @@ from surronas.search.charts import axis_of, fronts, lines, parallel, strips
 from surronas.search.leanings import leanings
 from surronas.search.objectives import FloatArray, Goals
 from surronas.search.progress import prequential_taus, progress_values
+from surronas.search.spread import evenly
 
 if TYPE_CHECKING:
     from surronas.search.result import Result
@@ -69,8 +70,7 @@ def _steps(archive: Archive) -> list[tuple[int, int]]:
 
 def _spread(parts: list[Any], n: int) -> list[Any]:
     """At most n of them, evenly, the first and the last too."""
-    chosen = np.unique(np.linspace(0, max(len(parts) - 1, 0), min(n, len(parts))).round().astype(int))
-    return [parts[i] for i in chosen]
+    return [parts[i] for i in evenly(len(parts), n)]
 
 
 def _headline(archive: Archive) -> str:
