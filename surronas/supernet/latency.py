@@ -25,16 +25,14 @@ Shape = tuple[int, int, int]
 Job = tuple[nn.Module, Tensor]
 
 BLOCK = 16  # networks measured in turn: oneDNN keeps 1,024 compiled kernels, about 40 a network
-_PER_ROUND = 3  # samples of the reference: its noise would be that of a whole block
-_QUIET = 1.1  # times its least a probe may take
-_PATIENCE = 1.0  # seconds before a sample is taken as it comes
+_UNDISTURBED = 10  # percentile of the reference's samples that is its own time: most may be disturbed
 
 
 @dataclass
 class Reference:
-    """A network that is measured again in every block, and what it took in the first of them.
+    """A network that is measured before and after every sample, and what it takes undisturbed.
 
-    Times of a block in which it takes longer, or less, are divided by that ratio. Given to several calls of
+    A sample around which it takes longer, or less, is divided by that ratio. Given to several calls of
     ``measure_latency``, it makes their times comparable.
 
     Parameters
@@ -42,7 +40,7 @@ class Reference:
     network : torch.nn.Module
     image_shape : (channels, height, width)
     seconds : dict of int to float
-        Batch size -> seconds; what is missing is entered at the first measurement.
+        Batch size -> seconds; what is missing is entered by the first block: the tenth percentile of its samples.
     """
 
     network: nn.Module
@@ -69,13 +67,13 @@ def measure_latency(
     logits. Nothing else should run meanwhile.
 
     Networks are measured in blocks of 16. All of a block are warmed up; then come ``n_rounds`` rounds, in each of which
-    every network is sampled once at every batch size, in a new random order, so that slow drift meets all alike. A
-    sample is an untimed call, for the caches, and as many timed ones as take ``min_seconds``. The latency is the median
-    of the samples. Drift between blocks is corrected by the reference network, sampled three times in each round.
+    every network is sampled once at every batch size, in a new random order. A sample is an untimed call, for the
+    caches, and as many timed ones as take ``min_seconds``.
 
-    On shared machines a neighbour on the same core makes everything half as slow again, for seconds; a median would be
-    that of either state. So each sample waits, about a second at most, until the reference is as fast as it can be, and
-    is taken again when it no longer is afterwards.
+    On shared machines a neighbour on the same core makes everything half as slow again, for seconds or minutes; a
+    median would be that of either state. So the reference network is sampled at the same batch size just before and
+    just after each sample, and what all three have in common is taken out: a sample counts as its ratio to the mean of
+    the two, times what the reference takes undisturbed. The latency is the median of these.
 
     Parameters
     ----------
@@ -168,7 +166,7 @@ def _measure_block(
     rng: np.random.Generator,
     reference: Reference,
 ) -> NDArray[np.float64]:
-    """(networks, batch sizes, rounds) seconds a call, drift since the reference's first block taken out."""
+    """(networks, batch sizes, rounds) seconds a call, as if the reference were undisturbed all the time."""
     jobs: list[Job] = []
     for network, shape in (*block, (reference.network, reference.image_shape)):
         copy = deployed(network)
@@ -176,41 +174,19 @@ def _measure_block(
             pixels = torch.from_numpy(rng.standard_normal((size, *shape), dtype=np.float32))
             jobs.append((copy, pixels.contiguous(memory_format=torch.channels_last)))
     n_calls = [max(1, ceil(min_seconds / _sample(job, 1))) for job in jobs]
-    of_reference = range(len(jobs) - len(batch_sizes), len(jobs))
-    sampled = np.r_[: len(jobs), np.repeat(of_reference, _PER_ROUND - 1)]
-    times: list[list[float]] = [[] for _ in jobs]
-    probe = _Probe(jobs[of_reference[0]])
-    for _ in range(n_rounds):
-        for j in rng.permutation(sampled):
-            times[j].append(_undisturbed(jobs[j], n_calls[j], probe))
-    *own, _ = np.array([times[j][:n_rounds] for j in range(len(jobs))]).reshape(-1, len(batch_sizes), n_rounds)
-    now = [float(np.median(times[j])) for j in of_reference]
-    drift = [seconds / reference.seconds.setdefault(b, seconds) for b, seconds in zip(batch_sizes, now, strict=True)]
-    corrected: NDArray[np.float64] = np.stack(own) / np.array(drift)[:, None]
+    n_own, n_sizes = len(jobs) - len(batch_sizes), len(batch_sizes)
+    times = np.empty((n_own, n_rounds, 3))
+    for turn in range(n_rounds):
+        for j in rng.permutation(n_own):
+            around = n_own + j % n_sizes
+            times[j, turn] = [_sample(jobs[of], n_calls[of]) for of in (around, j, around)]
+    before, samples, after = np.moveaxis(times.reshape(-1, n_sizes, n_rounds, 3), 3, 0)
+    for k, size in enumerate(batch_sizes):
+        beside = np.concatenate([before[:, k], after[:, k]])
+        reference.seconds.setdefault(size, float(np.percentile(beside, _UNDISTURBED)))
+    undisturbed = np.array([reference.seconds[size] for size in batch_sizes])
+    corrected: NDArray[np.float64] = samples / ((before + after) / 2) * undisturbed[:, None]
     return corrected
-
-
-class _Probe:
-    """Whether the machine is as fast as it has been: a short job takes hardly longer than it did at best."""
-
-    def __init__(self, job: Job) -> None:
-        self.job, self.least = job, float("inf")
-
-    def quiet(self) -> bool:
-        seconds = _sample(self.job, 2)
-        self.least = min(self.least, seconds)
-        return seconds <= _QUIET * self.least
-
-
-def _undisturbed(job: Job, n_calls: int, probe: _Probe) -> float:
-    """A sample with quiet before and after it; without, when there is none for long."""
-    began = perf_counter()
-    while perf_counter() - began < _PATIENCE:
-        if probe.quiet():
-            seconds = _sample(job, n_calls)
-            if probe.quiet():
-                return seconds
-    return _sample(job, n_calls)
 
 
 def _sample(job: Job, n_calls: int) -> float:

@@ -63,22 +63,20 @@ def test_a_round_samples_every_network_and_size_once_in_an_order_of_its_own(cloc
     jobs = [(name, size) for name in [*"abcd", "reference"] for size in (1, 2)]
     first, samples = clock.calls[: 2 * len(jobs)], clock.calls[2 * len(jobs) :]
     assert first[::2] == first[1::2] == jobs  # each timed call follows an untimed one
-    probe = [("reference", 1)] * 3
-    assert all(samples[i : i + 3] == samples[i + 5 : i + 8] == probe for i in range(0, len(samples), 8))
-    calls = samples[3::8]
-    assert calls == samples[4::8]
-    n = 4 * 2 + 3 * 2
-    rounds = [calls[start : start + n] for start in range(0, len(calls), n)]
+    assert samples[::2] == samples[1::2]
+    before, own, after = samples[::6], samples[2::6], samples[4::6]
+    assert before == after == [("reference", size) for _, size in own]
+    rounds = [own[start : start + 8] for start in range(0, len(own), 8)]
     assert len(rounds) == 5
     for order in rounds:
-        assert sorted(order) == sorted([*jobs, *jobs[-2:], *jobs[-2:]])
+        assert sorted(order) == sorted(jobs[:8])
     assert len({tuple(order) for order in rounds}) == 5
 
 
 def test_short_calls_are_repeated_within_a_sample(clock):
     measure_latency([Layers(3)], (1,), n_rounds=1, min_seconds=0.01, reference=Reference(Layers(20), (3, 4, 4)))
     assert clock.calls.count(("depth 3", 1)) == 2 + 1 + 4
-    assert clock.calls.count(("depth 20", 1)) == 2 + 3 * 2 + 4 * 2 * 3  # probes: before and after four samples
+    assert clock.calls.count(("depth 20", 1)) == 2 + 2 * 2
 
 
 def test_a_few_disturbed_samples_are_no_matter(clock):
@@ -87,31 +85,24 @@ def test_a_few_disturbed_samples_are_no_matter(clock):
     assert frame["latency_ms"].tolist() == pytest.approx([5, 7])
 
 
-def test_samples_wait_until_a_neighbour_is_gone(clock):
+def test_a_neighbour_who_comes_and_goes_is_taken_out(clock):
     """Two thirds of the time everything takes half as long again: the median of plain samples would be that."""
-    clock.slowness = lambda clock: 1.0 if clock.now % 0.9 < 0.3 else 1.5
+    clock.slowness = lambda clock: 1.0 if clock.now % 9 < 3 else 1.5
     frame = measure_latency([Layers(5), Layers(7)], (1, 8))
     assert frame["latency_ms"].tolist() == pytest.approx([5, 7])
     assert frame["latency_8_ms"].tolist() == pytest.approx([40, 56])
-    assert frame.filter(like="spread").to_numpy().max() < 1e-9
 
 
-def test_they_do_not_wait_for_ever(clock):
-    clock.slowness = lambda clock: 1.0 if len(clock.calls) < 20 else 2.0
-    measure_latency([Layers(5)], (1,), n_rounds=3)
-    assert clock.now < 3 * 4 * 1.2 + 1  # rounds, samples in each, seconds
-
-
-def test_drift_within_a_block_meets_all_networks_alike(clock, monkeypatch):
+def test_drift_is_taken_out(clock):
     clock.slowness = lambda clock: 1 + len(clock.calls) / 2000  # a sample takes ever longer
-    monkeypatch.setattr(latency, "_PATIENCE", 0.1)
     networks = [Layers(5, str(number)) for number in range(8)]
     frame = measure_latency(networks, (1,), n_rounds=41)
-    assert frame["latency_ms"].max() < 1.2 * frame["latency_ms"].min()
-    assert (frame["latency_spread_ms"] > 0.5 * frame["latency_ms"]).all()
+    assert clock.slowness(clock) > 2.4
+    assert frame["latency_ms"].max() < 1.002 * frame["latency_ms"].min()
+    assert (frame["latency_spread_ms"] < 0.005 * frame["latency_ms"]).all()
 
 
-def test_drift_between_blocks_is_corrected(clock, monkeypatch):
+def test_blocks_have_the_same_scale(clock, monkeypatch):
     monkeypatch.setattr(latency, "BLOCK", 2)
     seen_c = lambda clock: any(name == "c" for name, _ in clock.calls)  # noqa: E731
     clock.slowness = lambda clock: 3.0 if seen_c(clock) else 1.0
