@@ -54,7 +54,7 @@ def measure_latency(
     *,
     image_shapes: Iterable[Shape] | None = None,
     n_rounds: int = 9,
-    min_seconds: float = 0.01,
+    min_seconds: float = 0.02,
     n_threads: int = 1,
     random_state: int = 0,
     reference: Reference | None = None,
@@ -83,7 +83,7 @@ def measure_latency(
     image_shapes : iterable of (channels, height, width), optional
         One a network; by default three channels and its ``resolution``.
     n_rounds : int, default=9
-    min_seconds : float, default=0.01
+    min_seconds : float, default=0.02
         What a sample takes at least.
     n_threads : int, default=1
         Of torch; the number it had is restored.
