@@ -10,12 +10,13 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from surronas.exceptions import InvalidFileError
 
-__all__ = ["check_size", "read_archive", "write_archive", "write_atomic"]
+__all__ = ["check_size", "read_archive", "remove_unfinished", "write_archive", "write_atomic"]
 
 _MANIFEST = "manifest.json"
 _LARGEST = 2**30
@@ -39,6 +40,13 @@ def write_atomic(path: str | os.PathLike[str], content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(path: str | os.PathLike[str]) -> None:
+    """Remove what writers of a file left that were killed while they wrote; to be called while nobody writes it."""
+    path = Path(path)
+    for unfinished in path.parent.glob(f".{escape(path.name)}.*"):
+        unfinished.unlink(missing_ok=True)
 
 
 def write_archive(

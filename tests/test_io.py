@@ -12,7 +12,7 @@ import pytest
 
 from surronas import io
 from surronas.exceptions import InvalidFileError
-from surronas.io import read_archive, write_archive, write_atomic
+from surronas.io import read_archive, remove_unfinished, write_archive, write_atomic
 
 KIND, VERSION = "test archive", 3
 PARTS = {"a.bin": bytes(range(256)) * 20, "b.json": b'{"x": 1}'}
@@ -201,3 +201,11 @@ def test_folders_are_made_and_permissions_are_the_usual(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(usual.stat().st_mode)
     write_atomic(str(path), b"yy")
     assert path.read_bytes() == b"yy"
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
+    for name in (".a.pt.x1y2", "a.pt", ".ab.pt.x1y2", "a.pt.bak"):
+        (tmp_path / name).touch()
+    remove_unfinished(tmp_path / "a.pt")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".ab.pt.x1y2", "a.pt", "a.pt.bak"]
+    remove_unfinished(tmp_path / "nowhere/a.pt")

@@ -13,6 +13,7 @@ from moocore import pareto_rank
 
 from surronas.datasets.images import ImageData
 from surronas.exceptions import InvalidFileError, InvalidInputError, UnknownNameError
+from surronas.io import remove_unfinished
 from surronas.search.archive import Archive
 from surronas.search.drift import Drift
 from surronas.search.evaluators import SubnetEvaluator
@@ -96,8 +97,9 @@ class SupernetAdaptation:
         self.trainer_ = Trainer(deepcopy(evaluator.supernet), images, self.recipe)
         self._checkpoint = None
         if folder is not None:
-            origin = fingerprint(evaluator.supernet)
-            self._checkpoint = Checkpoint(folder / "adaptation.pt", self.trainer_, images, origin)
+            path, origin = folder / "adaptation.pt", fingerprint(evaluator.supernet)
+            remove_unfinished(path)
+            self._checkpoint = Checkpoint(path, self.trainer_, images, origin)
             self._checkpoint.restore()
 
     def train(self, archive: Archive, iteration: int) -> None:

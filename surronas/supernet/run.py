@@ -17,7 +17,7 @@ import torch
 
 from surronas.datasets.images import ImageData
 from surronas.exceptions import InvalidInputError, SurronasWarning
-from surronas.io import write_atomic
+from surronas.io import remove_unfinished, write_atomic
 from surronas.spaces.mbconv import MBConv
 from surronas.supernet.card import training_card
 from surronas.supernet.checkpoint import Checkpoint
@@ -195,9 +195,8 @@ def _check_folder(folder: Path, recipe: Recipe) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidInputError(f"The 'folder' of a training cannot be made: {error}.") from error
-    for name in (CHECKPOINT, LOSSES, RESULT):  # what a process left that was killed while it wrote
-        for unfinished in folder.glob(f".{name}.*"):
-            unfinished.unlink(missing_ok=True)
+    for name in (CHECKPOINT, LOSSES, RESULT):
+        remove_unfinished(folder / name)
     if recipe.bfloat16 and not has_bfloat16():
         warnings.warn(
             "This CPU has no instructions for bfloat16, which makes it slower than float32 here: consider "

@@ -110,6 +110,12 @@ def test_a_finished_run_is_not_run_again(whole, subnets, digits, tmp_path, monke
     assert all(torch.equal(part, weights(whole[0])[name]) for name, part in weights(search).items())
 
 
+def test_a_checkpoint_that_was_never_finished_is_removed(subnets, digits, tmp_path):
+    (tmp_path / ".adaptation.pt.x1y2").touch()
+    search_of(subnets, digits).run(tmp_path, n_evaluations=8)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["adaptation.pt", "journal.jsonl", "lock"]
+
+
 def test_weights_that_are_not_the_journal_s_are_refused(whole, subnets, digits, tmp_path):
     (tmp_path / "whole/adaptation.pt").unlink()
     with pytest.raises(InvalidFileError, match="version 4 of the supernet, after 16 steps.*missing"):

@@ -1,11 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -281,42 +276,6 @@ def test_the_journal_is_plain_json(table, tmp_path):
     ]
     assert [r.get("event") for r in records] == [None, "asked", "told", "asked", "told", "asked", "told"]
     assert records[3]["why"]["surrogates"]["val_accuracy"]["weights"] == {"one_hot:linear": 1.0}
-
-
-KILLED = """
-import sys, time
-import numpy as np
-import surronas as sn
-from surronas.search import NAT, FunctionEvaluator
-
-def evaluate(X):
-    time.sleep(0.01)
-    return {"a": np.abs(X - 1).sum(axis=1) + X[:, 0] / 7, "b": X.sum(axis=1)}
-
-space = sn.SearchSpace([sn.Gene(f"g{i}", (0, 1, 2, 3)) for i in range(6)])
-evaluator = FunctionEvaluator(evaluate, space, {"a": False, "b": False})
-search = NAT(evaluator, ["a", "b"], n_initial=8, batch_size=4, predictor="linear", encoder="one_hot")
-print("ready", flush=True)
-result = search.run(sys.argv[1], n_evaluations=60)
-np.save(sys.argv[1] + "/archs.npy", result.archive.archs)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
-def test_killed_at_any_moment_and_resumed_it_ends_the_same(tmp_path):
-    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "whole")], check=True, stdout=subprocess.DEVNULL)
-    rng = np.random.default_rng(0)
-    folder = tmp_path / "killed"
-    for _ in range(3):
-        process = subprocess.Popen([sys.executable, "-c", KILLED, str(folder)], stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(rng.uniform(0.05, 0.8))
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-    subprocess.run([sys.executable, "-c", KILLED, str(folder)], check=True, stdout=subprocess.DEVNULL)
-    np.testing.assert_array_equal(np.load(tmp_path / "whole" / "archs.npy"), np.load(folder / "archs.npy"))
 
 
 # -- bad input -----------------------------------------------------------------------------------
