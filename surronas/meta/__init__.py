@@ -2,7 +2,7 @@
 
 >>> from surronas.meta import draw_task
 >>> draw_task(1, "digits").name
-'digits 2 3 4 9 1 6 0, channels brg'
+'digits 2 3 4 9 1 6 0 7, channels brg, noise 20'
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 # Where each public name lives; imported on first use, so that the command line stays quick.
 _HOMES = {
+    "Episode": "surronas.meta.database",
     "GraphGenerator": "surronas.meta.generator",
     "MetaDatabase": "surronas.meta.database",
     "MetaPredictor": "surronas.meta.predictor",
@@ -20,10 +21,12 @@ _HOMES = {
     "Variation": "surronas.meta.variation",
     "build_database": "surronas.meta.database",
     "draw_task": "surronas.meta.tasks",
+    "draw_view": "surronas.meta.tasks",
     "image_features": "surronas.meta.features",
 }
 
 __all__ = [
+    "Episode",
     "GraphGenerator",
     "MetaDatabase",
     "MetaPredictor",
@@ -32,16 +35,17 @@ __all__ = [
     "Variation",
     "build_database",
     "draw_task",
+    "draw_view",
     "image_features",
 ]
 
 if TYPE_CHECKING:
-    from surronas.meta.database import MetaDatabase, build_database
+    from surronas.meta.database import Episode, MetaDatabase, build_database
     from surronas.meta.features import image_features
     from surronas.meta.generator import GraphGenerator
     from surronas.meta.predictor import MetaPredictor
     from surronas.meta.set_encoder import SetEncoder
-    from surronas.meta.tasks import Task, draw_task
+    from surronas.meta.tasks import Task, draw_task, draw_view
     from surronas.meta.variation import Variation
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,47 +15,72 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from joblib import Parallel, delayed
 from joblib.parallel import get_active_backend
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from scipy.stats import spearmanr
 
 from surronas.datasets.images import ImageData
-from surronas.exceptions import InvalidFileError, InvalidInputError
+from surronas.exceptions import DataNotFoundError, InvalidFileError, InvalidInputError, SurronasWarning
 from surronas.io import write_atomic
 from surronas.journal import Journal
-from surronas.meta.tasks import Task
+from surronas.meta.episodes import count_right, subnet_features
+from surronas.meta.latency import predicted_latencies
+from surronas.meta.tasks import Task, draw_classes
 from surronas.spaces import space_from_spec
 from surronas.spaces.base import IntArray, SearchSpace
-from surronas.supernet.evaluator import SupernetEvaluator
+from surronas.supernet.augment import crop_and_flip
+from surronas.supernet.images import prepare_images
+from surronas.supernet.machine import keep_freed_memory
 from surronas.supernet.network import SuperNet
+from surronas.threads import single_thread
 
-__all__ = ["MetaDatabase", "build_database"]
+__all__ = ["Episode", "MetaDatabase", "build_database"]
 
 JOURNAL, RESULT = "journal.jsonl", "database.parquet"
 _KEY, _VERSION = b"surronas", 1
 _INTEGERS = ("task", "params", "madds")
+_LEAST_ERROR = 4.0  # % of the smallest architecture, below which a task tells architectures apart by label noise
+_TRIES = 4  # draws of classes for each task of a view that is wanted
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A task of the database: some classes, by number, of a view's."""
+
+    view: int
+    classes: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MetaDatabase:
     """Rows (task, architecture, accuracy).
 
+    A *view* is a ``Task`` of all the classes that meta-training has of an image set, changed in one way; a task is some
+    of its classes. The architectures of a view, the same for all its tasks, have batch norms recalibrated on the view's
+    training images, whichever classes a task takes: that is part of what ``val_accuracy`` means here.
+
     Parameters
     ----------
     space : SearchSpace
-    tasks : sequence of Task
+    views : sequence of Task
+    tasks : sequence of Episode
     X : (n, n_genes) int64
         Genotypes, canonical.
     frame : DataFrame
         One row a genotype: ``task`` (int, the place in ``tasks``), ``val_accuracy`` (top-1 in %, NaN where a network
-        failed), ``params`` and ``madds`` (with a classifier of ten classes, so that an architecture has one cost), and
-        what else was added to it.
+        failed), ``half_difference`` (the accuracy on one half of the validation images less that on the other: what the
+        draw of images does), ``params`` and ``madds`` (with a classifier of ten classes, so that an architecture has
+        one cost), and, where the space has a table of measured latencies, ``predicted_latency_ms`` and
+        ``predicted_latency_64_ms`` of a surrogate fitted to it.
     info : mapping
         JSON-able: weights, settings, command.
     """
 
     space: SearchSpace
-    tasks: Sequence[Task]
+    views: Sequence[Task]
+    tasks: Sequence[Episode]
     X: IntArray
     frame: pd.DataFrame
     info: Mapping[str, Any]
@@ -71,17 +97,42 @@ class MetaDatabase:
         return len(self.frame)
 
     def __repr__(self) -> str:
-        return f"MetaDatabase({len(self)} rows of {len(self.tasks)} tasks, space {self.space.name!r})"
+        return (
+            f"MetaDatabase({len(self)} rows of {len(self.tasks)} tasks in {len(self.views)} views, "
+            f"space {self.space.name!r})"
+        )
+
+    def images(self, task: int, of_view: ImageData | None = None) -> ImageData:
+        """The images of a task; ``of_view`` are those of its view, where they are at hand."""
+        episode = self.tasks[task]
+        return (of_view or self.views[episode.view].images()).subset(episode.classes)
+
+    def reliability(self) -> pd.Series:
+        """Of each task, Spearman's correlation between the two halves' accuracies over the architectures.
+
+        NaN where all are alike. The correlation of ``val_accuracy`` with that of as many other images is higher: of
+        correlation r between halves, 2 r / (1 + r) between wholes (Spearman and Brown).
+        """
+        halves = pd.DataFrame(
+            {
+                "task": self.frame["task"],
+                "one": self.frame["val_accuracy"] + self.frame["half_difference"] / 2,
+                "other": self.frame["val_accuracy"] - self.frame["half_difference"] / 2,
+            }
+        )
+        found = {number: _spearman(rows["one"], rows["other"]) for number, rows in halves.dropna().groupby("task")}
+        return pd.Series(found, dtype=np.float64).reindex(range(len(self.tasks))).rename_axis("task")
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a parquet file that ``load`` reads: the frame, a column a gene, tasks and space."""
+        """Write a parquet file that ``load`` reads: the frame, a column a gene, views, tasks and space."""
         genes = pd.DataFrame(self.X.astype(np.int16), columns=self.space.gene_names)
         frame = self.frame.reset_index(drop=True).astype(dict.fromkeys(_INTEGERS, np.int32))
         table = pa.Table.from_pandas(pd.concat([frame, genes], axis=1), preserve_index=False)
         head = {
             "version": _VERSION,
             "space": self.space.to_spec(),
-            "tasks": [task.to_spec() for task in self.tasks],
+            "views": [view.to_spec() for view in self.views],
+            "tasks": [[task.view, *task.classes] for task in self.tasks],
             "info": dict(self.info),
         }
         sink = pa.BufferOutputStream()
@@ -109,7 +160,9 @@ class MetaDatabase:
             frame = table.replace_schema_metadata(None).to_pandas()
             X = space.parse(frame[space.gene_names].to_numpy(np.int64))
             rest = frame.drop(columns=space.gene_names).astype(dict.fromkeys(_INTEGERS, np.int64))
-            return cls(space, [Task.from_spec(spec) for spec in head["tasks"]], X, rest, head["info"])
+            views = [Task.from_spec(spec) for spec in head["views"]]
+            tasks = [Episode(view, tuple(classes)) for view, *classes in head["tasks"]]
+            return cls(space, views, tasks, X, rest, head["info"])
         except Exception as error:  # what a damaged file raises depends on where the damage is
             said = str(error).rstrip(".") or type(error).__name__
             raise InvalidFileError(f"{name!r} is not a whole meta-database: {said}.") from error
@@ -117,10 +170,11 @@ class MetaDatabase:
 
 def build_database(
     supernet: SuperNet,
-    tasks: Sequence[Task],
+    views: Sequence[Task],
     folder: str | os.PathLike[str],
     *,
     n_archs: int = 50,
+    n_tasks: int = 7,
     n_jobs: int | None = None,
     progress: bool = False,
     info: Mapping[str, Any] | None = None,
@@ -128,21 +182,25 @@ def build_database(
 ) -> MetaDatabase:
     """Measure architectures on tasks, or go on with it.
 
-    On each task the smallest, the largest and ``n_archs - 2`` random architectures, others on each task: their
-    accuracy on the task's validation images, with batch norms recalibrated on its training images and a classifier in
-    closed form fitted to them. A finished task is in the folder's ``journal.jsonl``; the same call goes on behind the
-    last one. At the end there is ``database.parquet``, which ``MetaDatabase.load`` reads.
+    In each view the smallest, the largest and ``n_archs - 2`` random architectures, others in each view. A network
+    looks at the view's images once; then it gets a classifier in closed form for each task. Of the classes drawn those
+    become a task on which the smallest architecture gets at least 4 % of the validation images wrong, up to
+    ``n_tasks``; on easier ones architectures differ by little but label noise. A finished view is in the folder's
+    ``journal.jsonl``; the same call goes on behind the last one. At the end there is ``database.parquet``, which
+    ``MetaDatabase.load`` reads.
 
     Parameters
     ----------
     supernet : SuperNet
-    tasks : sequence of Task
+    views : sequence of Task
     folder : path-like
     n_archs : int, default=50
+    n_tasks : int, default=7
+        Of a view, at most.
     n_jobs : int, optional
-        Tasks at a time, each in a process of one thread. The numbers do not depend on it.
+        Views at a time, each in a process of one thread. The numbers do not depend on it.
     progress : bool, default=False
-        Show a bar: tasks done, time left.
+        Show a bar: views done, time left.
     info : mapping, optional
         What the numbers depend on beside the settings, the weights, say; a journal with another is refused.
     command : str, optional
@@ -156,59 +214,102 @@ def build_database(
     if n_archs < 2:
         raise InvalidInputError(f"The 'n_archs' parameter of build_database must be at least 2. Got {n_archs}.")
     folder, space = Path(folder), supernet.space
-    specs = [task.to_spec() for task in tasks]
-    header = {"measured": "meta-database", "space": space.to_spec(), "tasks": specs, "n_archs": n_archs, **(info or {})}
-    journal = Journal(folder / JOURNAL, header)
-    done = {cell["task"] for cell in journal.cells}
-    left = [number for number in range(len(tasks)) if number not in done]
+    settings = {"n_archs": n_archs, "n_tasks": n_tasks, **(info or {})}
+    specs = [view.to_spec() for view in views]
+    journal = Journal(
+        folder / JOURNAL, {"measured": "meta-database", "space": space.to_spec(), "views": specs, **settings}
+    )
+    done = {cell["view"] for cell in journal.cells}
+    left = [number for number in range(len(views)) if number not in done]
     streams = get_active_backend()[0].supports_return_generator
     parallel = Parallel(
         n_jobs=n_jobs, return_as="generator_unordered" if streams else "list", pre_dispatch="n_jobs", batch_size=1
     )
     with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), disable=not progress) as bar:
-        shown = bar.add_task("", total=len(tasks), completed=len(done))
-        jobs = (delayed(_measure)(supernet, number, tasks[number].images(), n_archs) for number in left)
+        shown = bar.add_task("", total=len(views), completed=len(done))
+        jobs = (delayed(_measure)(supernet, number, views[number].images(), n_archs, n_tasks) for number in left)
         for cell in parallel(jobs):
             journal.append(cell)
             bar.advance(shown)
-    database = _database(space, tasks, journal, {**(info or {}), "n_archs": n_archs, "command": command})
+    database = _database(space, views, journal, {**settings, "command": command})
     database.save(folder / RESULT)
     return database
 
 
-def _measure(supernet: SuperNet, number: int, images: ImageData, n_archs: int) -> dict[str, Any]:
-    """One line of the journal: all architectures of one task."""
+def _measure(supernet: SuperNet, number: int, images: ImageData, n_archs: int, n_tasks: int) -> dict[str, Any]:
+    """One line of the journal: all architectures and tasks of one view."""
     began = time.process_time()
+    keep_freed_memory()
     space = supernet.space
     ends = np.stack([space.smallest(), space.largest()])
     X = space.canonical(np.concatenate([ends, space.sample(n_archs - 2, random_state=number)]))
-    evaluator = SupernetEvaluator(
-        supernet,
-        images,
-        targets=("val_accuracy",),
-        n_calibration=len(images.indices["train"]),
-        head="ridge",
-        n_jobs=1,
+    images = prepare_images(images, space)
+    (train, train_labels), (validation, validation_labels) = (
+        (torch.from_numpy(pixels).permute(0, 3, 1, 2), torch.from_numpy(labels))
+        for pixels, labels in map(images.split, ("train", "validation"))
     )
-    accuracies = evaluator.evaluate(X)["val_accuracy"]
+    train = crop_and_flip(train, torch.Generator().manual_seed(0), flip=False)
+    rng = np.random.RandomState(number)
+    episodes = list({tuple(sorted(draw_classes(images.n_classes, rng))): None for _ in range(_TRIES * n_tasks)})
+    counts = np.bincount(validation_labels, minlength=images.n_classes)
+    halves = np.stack([(counts + 1) // 2, counts // 2], axis=1)
+    sizes = np.stack([halves[list(classes)].sum(axis=0) for classes in episodes])
+    right: list[Any] = []
+    with single_thread(), torch.inference_mode():
+        for x in X:
+            found, tried = subnet_features(supernet, x, train, validation)
+            if found is None or tried is None:
+                right.append(None)
+                continue
+            counted = count_right(found, train_labels, tried, validation_labels, episodes)
+            if not any(right):
+                errors = 100 * (1 - counted.sum(axis=1) / sizes.sum(axis=1))
+                told = np.flatnonzero(errors >= _LEAST_ERROR)[:n_tasks]
+                episodes, sizes, counted = [episodes[k] for k in told], sizes[told], counted[told]
+                if not episodes:
+                    break
+            right.append(counted.tolist())
     return {
-        "task": number,
+        "view": number,
         "archs": X.tolist(),
-        "val_accuracy": [None if np.isnan(value) else value for value in accuracies.tolist()],
+        "episodes": episodes,
+        "sizes": sizes.tolist(),
+        "right": right,
         "seconds": time.process_time() - began,
     }
 
 
-def _database(space: SearchSpace, tasks: Sequence[Task], journal: Journal, info: Mapping[str, Any]) -> MetaDatabase:
-    """The journal's cells in the order of the tasks."""
-    cells = sorted(journal.cells, key=lambda cell: cell["task"])
-    X = np.concatenate([np.array(cell["archs"], dtype=np.int64) for cell in cells])
-    frame = pd.DataFrame(
-        {
-            "task": np.repeat([cell["task"] for cell in cells], [len(cell["archs"]) for cell in cells]),
-            "val_accuracy": np.concatenate([np.array(cell["val_accuracy"], dtype=np.float64) for cell in cells]),
-        }
-    )
+def _database(space: SearchSpace, views: Sequence[Task], journal: Journal, info: Mapping[str, Any]) -> MetaDatabase:
+    """The journal's cells in the order of the views; of a view, task by task."""
+    cells = sorted(journal.cells, key=lambda cell: cell["view"])
+    tasks, archs, frames = [], [np.empty((0, space.n_genes), dtype=np.int64)], []
+    for cell in cells:
+        X = np.array(cell["archs"], dtype=np.int64)
+        for k, classes in enumerate(cell["episodes"]):
+            right = np.array([[np.nan, np.nan] if of is None else of[k] for of in cell["right"]])
+            sizes = np.array(cell["sizes"][k])
+            shares = 100 * right / sizes
+            of_task = {
+                "task": len(tasks),
+                "val_accuracy": 100 * right.sum(axis=1) / sizes.sum(),
+                "half_difference": shares[:, 0] - shares[:, 1],
+            }
+            tasks.append(Episode(cell["view"], tuple(classes)))
+            archs.append(X)
+            frames.append(pd.DataFrame(of_task))
+    if not frames:
+        raise InvalidInputError("None of the views has a task that tells architectures apart: draw others.")
+    X = np.concatenate(archs)
+    parts = [pd.concat(frames, ignore_index=True), space.cost(X)[["params", "madds"]]]
+    try:
+        parts.append(predicted_latencies(space, X))
+    except DataNotFoundError as error:
+        warnings.warn(SurronasWarning(f"The meta-database has no latencies: {error}"), stacklevel=3)
     seconds = sum(cell["seconds"] for cell in cells) / len(X)
     noted = {**info, "cpu_seconds_a_row": round(seconds, 3)}
-    return MetaDatabase(space, tasks, X, pd.concat([frame, space.cost(X)[["params", "madds"]]], axis=1), noted)
+    return MetaDatabase(space, views, tasks, X, pd.concat(parts, axis=1), noted)
+
+
+def _spearman(one: pd.Series, other: pd.Series) -> float:
+    alike = one.nunique() < 2 or other.nunique() < 2
+    return float("nan") if alike else float(spearmanr(one, other).statistic)

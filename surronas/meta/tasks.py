@@ -15,7 +15,7 @@ from surronas.exceptions import InvalidInputError, UnknownNameError
 from surronas.meta.variation import Variation
 from surronas.spaces.base import IntArray
 
-__all__ = ["POOLS", "SIDE", "Task", "draw_task"]
+__all__ = ["POOLS", "SIDE", "Task", "draw_classes", "draw_task", "draw_view"]
 
 SIDE = 32
 """Of every task's images, in pixels."""
@@ -125,8 +125,9 @@ class Task:
 def draw_task(seed: int, pool: str = "train", n_train: int = 300, n_validation: int = 600, n_test: int = 0) -> Task:
     """A task of a pool's classes, by seed alone: the same seed gives the same task.
 
-    Tasks of ``"train"`` take 2 to 6 classes of one image set, or, one in four, 4 to 10 of both; those of the small sets
-    take 2 to 10. Each has a variation drawn by ``Variation.draw``.
+    It has 3 classes or more, at most 10: two are most often told apart by every architecture, or differ by their label
+    noise only. Those of ``"train"`` are of one image set or, one time in four, of both. The variation is drawn by
+    ``Variation.draw``.
 
     Parameters
     ----------
@@ -143,20 +144,48 @@ def draw_task(seed: int, pool: str = "train", n_train: int = 300, n_validation: 
     Examples
     --------
     >>> draw_task(3).name
-    'fashion_mnist Coat Dress Trouser Sandal Ankle boot, resolution 16, channels gbr, inverted'
+    'fashion_mnist Coat Dress Trouser Sandal Ankle boot T-shirt/top, resolution 12, channels gbr, inverted, noise 20'
     """
+    rng = np.random.RandomState(seed)
+    every = _draw_sources(pool, rng)
+    names = [(source, name) for source, of_source in every.items() for name in of_source]
+    while True:
+        classes: dict[str, tuple[str, ...]] = {}
+        for source, name in (names[k] for k in draw_classes(len(names), rng)):
+            classes[source] = (*classes.get(source, ()), name)
+        if min(map(len, classes.values())) > 1:  # which a Task needs
+            return Task(classes, Variation.draw(rng), n_train, n_validation, n_test, seed)
+
+
+def draw_view(seed: int, pool: str = "train", n_train: int = 1000, n_validation: int = 2000) -> Task:
+    """All classes of a pool's image set, or, one time in four, of all its sets, changed alike: where many tasks are
+    drawn from.
+
+    Parameters as of ``draw_task``.
+
+    Examples
+    --------
+    >>> draw_view(3).name
+    'fashion_mnist T-shirt/top Trouser Dress Coat Sandal Ankle boot, resolution 12, noise 40'
+    """
+    rng = np.random.RandomState(seed)
+    classes = _draw_sources(pool, rng)
+    return Task(classes, Variation.draw(rng), n_train, n_validation, 0, seed)
+
+
+def draw_classes(n_classes: int, rng: np.random.RandomState) -> list[int]:
+    """Numbers of 3 to 10 classes, in the order drawn, each number of classes as likely as the others."""
+    n = rng.randint(3, min(n_classes, 10) + 1)
+    return [int(k) for k in rng.permutation(n_classes)[:n]]
+
+
+def _draw_sources(pool: str, rng: np.random.RandomState) -> dict[str, tuple[str, ...]]:
     if pool not in POOLS:
         raise UnknownNameError.of("pool of tasks", pool, POOLS)
-    rng = np.random.RandomState(seed)
     sources = list(POOLS[pool])
     if len(sources) > 1 and rng.rand() < 0.75:
         sources = [sources[rng.randint(len(sources))]]
-    classes = {}
-    for source in sources:
-        names = POOLS[pool][source]
-        n = rng.randint(2, min(len(names), 10 // len(sources)) + 1)
-        classes[source] = tuple(names[i] for i in rng.permutation(len(names))[:n])
-    return Task(classes, Variation.draw(rng), n_train, n_validation, n_test, seed)
+    return {source: POOLS[pool][source] for source in sources}
 
 
 @cache

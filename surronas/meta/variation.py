@@ -48,12 +48,13 @@ class Variation:
 
     @classmethod
     def draw(cls, rng: RandomState) -> Variation:
-        """Each change by itself is left out half the time or more; one task in about sixteen has none."""
-        resolution = (None, None, None, 16, 12, 8)[rng.randint(6)]
+        """Coarse or noisy images more often than clear ones, which all architectures classify alike where classes are
+        easy; one draw in about fifty changes nothing."""
+        resolution = (None, None, 16, 12, 8)[rng.randint(5)]
         turns = (0, 0, 0, 1, 2, 3)[rng.randint(6)]
         colours = ("rgb", "rgb", "grey", "gbr", "brg")[rng.randint(5)]
         invert = bool(rng.rand() < 0.3)
-        noise = (0, 0, 0, 20, 40)[rng.randint(5)]
+        noise = (0, 0, 20, 40, 60)[rng.randint(5)]
         return cls(resolution, turns, colours, invert, noise)
 
     def apply(self, images: ImageData, rng: RandomState) -> ImageData:

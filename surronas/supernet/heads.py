@@ -8,6 +8,7 @@ network then has a classifier of ``n_classes``, fitted to its own features; all 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import torch
 from scipy.optimize import minimize_scalar
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 from surronas.exceptions import InvalidInputError, UnknownNameError
 from surronas.spaces.networks.mbconv import MBConvNetwork
 
-__all__ = ["HEADS", "Head", "fit_head", "fit_prototypes", "fit_ridge"]
+__all__ = ["HEADS", "Head", "fit_head", "fit_prototypes", "fit_ridge", "ridge_penalty"]
 
 Head = tuple[Tensor, Tensor]
 """Weight (n_classes, d) and bias (n_classes,), both float32."""
@@ -80,6 +81,30 @@ def fit_ridge(features: Tensor, labels: Tensor, n_classes: int) -> Head:
     InvalidInputError
     """
     X = _checked(features, labels, n_classes)
+    fit = _best_ridge(X, labels, n_classes)
+    weight = fit.coefficients.T
+    return (fit.scale * weight).float(), (fit.scale * (fit.mean - weight @ fit.centre)).float()
+
+
+def ridge_penalty(features: Tensor, labels: Tensor, n_classes: int) -> float:
+    """The penalty that ``fit_ridge`` chooses, in units of the mean eigenvalue of the centred features' Gram matrix.
+
+    Parameters and errors as of ``fit_ridge``.
+    """
+    return _best_ridge(_checked(features, labels, n_classes), labels, n_classes).penalty
+
+
+class _Ridge(NamedTuple):
+    loss: float
+    penalty: float
+    scale: float
+    coefficients: Tensor
+    centre: Tensor
+    mean: Tensor
+
+
+def _best_ridge(X: Tensor, labels: Tensor, n_classes: int) -> _Ridge:
+    """Of all penalties the regression of least cross-entropy, each image left out in turn."""
     Y = F.one_hot(labels, n_classes).double()
     centre, mean = X.mean(0), Y.mean(0)
     eigenvalues, V = torch.linalg.eigh((X - centre).T @ (X - centre))
@@ -87,16 +112,15 @@ def fit_ridge(features: Tensor, labels: Tensor, n_classes: int) -> Head:
     ZY = Z.T @ (Y - mean)
     candidates = []
     unit = eigenvalues.mean().clamp(min=torch.finfo(X.dtype).tiny)
-    for penalty in unit * torch.logspace(-5, 3, 17, dtype=X.dtype):
-        shrinkage = 1 / (eigenvalues.clamp(min=0) + penalty)
+    for penalty in torch.logspace(-5, 3, 17, dtype=X.dtype):
+        shrinkage = 1 / (eigenvalues.clamp(min=0) + unit * penalty)
         leverage = 1 / len(X) + Z.square() @ shrinkage
         coefficients = shrinkage[:, None] * ZY
         left_out = Y - (Y - mean - Z @ coefficients) / (1 - leverage)[:, None]
         loss, scale = _scaled(left_out, labels)
-        candidates.append((loss, scale, coefficients))
-    _, scale, coefficients = min(candidates, key=lambda candidate: candidate[0])
-    weight = (V @ coefficients).T
-    return (scale * weight).float(), (scale * (mean - weight @ centre)).float()
+        candidates.append(_Ridge(loss, float(penalty), scale, coefficients, centre, mean))
+    best = min(candidates, key=lambda candidate: candidate.loss)
+    return best._replace(coefficients=V @ best.coefficients)
 
 
 def fit_prototypes(features: Tensor, labels: Tensor, n_classes: int) -> Head:

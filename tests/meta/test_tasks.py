@@ -11,7 +11,7 @@ import pytest
 import surronas as sn
 from surronas.exceptions import InvalidInputError, UnknownNameError
 from surronas.meta import tasks
-from surronas.meta.tasks import POOLS, Task, draw_task
+from surronas.meta.tasks import POOLS, Task, draw_task, draw_view
 from surronas.meta.variation import Variation
 
 
@@ -62,13 +62,24 @@ def test_tasks_are_of_their_pools_classes(pool):
         own = {(source, name) for source, names in task.classes.items() for name in names}
         assert own <= classes_of(pool)
         assert len(own) == task.n_classes
-        assert 2 <= task.n_classes <= 10
+        assert 3 <= task.n_classes <= 10
     assert {name for task in drawn for names in task.classes.values() for name in names} == {
         name for _, name in classes_of(pool)
     }
     if pool == "train":
         assert {len(task.classes) for task in drawn} == {1, 2}
         assert max(task.n_classes for task in drawn) == 10
+
+
+def test_views_have_all_classes_of_one_image_set_or_of_both():
+    drawn = [draw_view(seed) for seed in range(60)]
+    assert {tuple(view.classes) for view in drawn} == {("cifar10",), ("fashion_mnist",), ("cifar10", "fashion_mnist")}
+    for view in drawn:
+        assert all(names == POOLS["train"][source] for source, names in view.classes.items())
+    assert len({view.variation for view in drawn}) > 40
+    assert draw_view(5) == drawn[5]
+    with pytest.raises(UnknownNameError, match="pool of tasks"):
+        draw_view(0, "digit")
 
 
 def test_images_are_the_classes_own_and_in_one_split(grid):
