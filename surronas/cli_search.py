@@ -29,8 +29,9 @@ ALGORITHMS = {
     "nsga2": "NSGA2",
 }
 _BOUND = re.compile(r"\s*(\w+)\s*(<=|>=)\s*([-+.\w]+)\s*")
-_SHOWN = 25
+_SHOWN, _CASCADES = 25, 10
 _N_EVALUATIONS = 300
+_N_TRAIN, _N_VALIDATION = 5000, 2000  # with which a search of the shipped supernet takes ten minutes or so
 _COMMAND = "command.json"
 
 
@@ -49,8 +50,12 @@ def arguments_of(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", help="the search space of a table file's architectures; its genes by default")
     parser.add_argument("--images", metavar="NAME", help="an image set, or a path, to try a supernet's subnets on")
     parser.add_argument("--size", type=int, metavar="PIXELS", help="to resize images to that are not all square")
-    parser.add_argument("--n-train", type=int, help="how many training images to draw, by class; all by default")
-    parser.add_argument("--n-validation", type=int, help="how many images to validate by; all by default")
+    parser.add_argument(
+        "--n-train", type=int, help=f"how many training images to draw, by class; at most {_N_TRAIN} by default"
+    )
+    parser.add_argument(
+        "--n-validation", type=int, help=f"how many images to validate by; at most {_N_VALIDATION} by default"
+    )
     parser.add_argument(
         "--objectives", nargs="+", default=["error", "madds"], metavar="NAME", help="targets, or error (error madds)"
     )
@@ -90,6 +95,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     result = search.run(folder, arguments.evaluations or settings["evaluations"], progress=True)
     page = result.save(folder / "result")
     print_front(result, console)
+    print_cascades(result, console)
     console.print(f"Report: {page}\nFront: {page.with_name('front.csv')}", soft_wrap=True, markup=False)
 
 
@@ -109,6 +115,27 @@ def print_front(result: Result, console: Console) -> None:
     for name in frame:
         table.add_column(str(name), justify="left" if name == "arch" else "right", overflow="fold")
     for row in frame.iloc[rows].itertuples(index=False):
+        table.add_row(*(value if isinstance(value, str) else f"{value:,.6g}" for value in row))
+    console.print(table)
+
+
+def print_cascades(result: Result, console: Console) -> None:
+    """Those of two or three networks of the front that are better than networks alone; of many some, evenly."""
+    from surronas.search.cascade import numbered
+    from surronas.search.spread import evenly
+
+    found = result.cascades
+    together = None if found is None else found[found["members"].map(len) > 1]
+    if together is None or not len(together):
+        return
+    rows = evenly(len(together), _CASCADES)
+    table = Table(
+        caption=f"{len(together)} cascades of the front's networks are better than these alone"
+        + (f"; {len(together) - len(rows)} not shown" if len(together) > len(rows) else "")
+    )
+    for name in together:
+        table.add_column(str(name), justify="left" if name == "members" else "right", overflow="fold")
+    for row in numbered(together.iloc[rows], digits=3).itertuples(index=False):
         table.add_row(*(value if isinstance(value, str) else f"{value:,.6g}" for value in row))
     console.print(table)
 
@@ -188,8 +215,12 @@ def _subnets(settings: dict[str, Any], constraints: dict[str, Any], adapting: bo
     weights = settings["evaluator"]
     path = find_pretrained(weights) if weights in list_pretrained() or not Path(weights).exists() else Path(weights)
     supernet, images = load_supernet(path), load_images(settings["images"], size=settings["size"])
-    if settings["n_train"] is not None:
-        images = images.subset(sizes={"train": settings["n_train"]}, random_state=settings["seed"])
+    limits = {"train": (settings["n_train"], _N_TRAIN), "validation": (settings["n_validation"], _N_VALIDATION)}
+    sizes = {
+        split: min(usual, len(images.indices[split])) if given is None else given
+        for split, (given, usual) in limits.items()
+    }
+    images = images.subset(sizes=sizes, random_state=settings["seed"])
     own = list(read_card(path).get("class_names", ())) == list(images.class_names)
     if not own and adapting:
         supernet = new_head(supernet, images)
@@ -198,7 +229,6 @@ def _subnets(settings: dict[str, Any], constraints: dict[str, Any], adapting: bo
         supernet,
         images,
         targets=tuple(dict.fromkeys("val_accuracy" if name == "error" else name for name in names)),
-        n_validation=settings["n_validation"],
         random_state=settings["seed"],
         n_jobs=settings["jobs"],
         head=None if own or adapting else "ridge",

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from surronas import cli, datasets
+from surronas import cli, cli_search, datasets
 from surronas.cli_search import _constraints
 from surronas.datasets import BenchmarkTable, TableInfo, Target
 from surronas.exceptions import InvalidInputError
@@ -123,7 +123,9 @@ def test_another_search_s_folder_is_refused(table, tmp_path, capsys):
     assert "needs an --evaluator" in capsys.readouterr().err
 
 
-def test_a_supernet_is_adapted_to_images_of_other_classes_and_its_subnets_are_saved(tmp_path, capsys):
+def test_a_supernet_is_adapted_to_images_of_other_classes_and_its_subnets_are_saved(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(cli_search, "_N_TRAIN", 160)
+    monkeypatch.setattr(cli_search, "_N_VALIDATION", 100)
     space = MBConv(
         stages=[Stage(True, 8, 2, (1, 2), (3,), (1, 2)), Stage(False, 16, 2, (1, 2), (3, 5), (1, 2))],
         resolutions=(8, 16),
@@ -133,14 +135,19 @@ def test_a_supernet_is_adapted_to_images_of_other_classes_and_its_subnets_are_sa
     )
     torch.manual_seed(0)
     save_supernet(tmp_path / "net.safetensors", SuperNet(space, 3).eval())
-    argv = ["--evaluator", tmp_path / "net.safetensors", "--images", "digits", "--n-train", 160, "--n-validation", 60]
+    argv = ["--evaluator", tmp_path / "net.safetensors", "--images", "digits", "--n-validation", 60]
     argv += ["--evaluations", 12, "--initial", 8, "--batch", 4, "--epochs", 2, "--float32", "--out", tmp_path / "x"]
     assert search(*argv) == 0
-    events = [json.loads(line).get("event") for line in (tmp_path / "x/journal.jsonl").read_text().splitlines()]
-    assert events.count("adapted") == 2
+    records = [json.loads(line) for line in (tmp_path / "x/journal.jsonl").read_text().splitlines()]
+    assert [record.get("event") for record in records].count("adapted") == 2
+    assert [records[0]["evaluator"][f"n_{split}"] for split in ("calibration", "validation")] == [160, 60]
     frame = pd.read_csv(tmp_path / "x/result/front.csv")
     files = sorted((tmp_path / "x/result/subnets").glob("*"))
     assert len(files) == len(frame)
     assert (frame["version"] == 2).all()
     assert load_supernet(files[0]).num_classes == 10
-    assert "Pareto-optimal of 12 architectures" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Pareto-optimal of 12 architectures" in printed
+    cascades = pd.read_csv(tmp_path / "x/result/cascades.csv", dtype={"members": str})
+    together = cascades["members"].str.contains(",").sum()
+    assert (f"{together} cascades of the front's networks" in " ".join(printed.split())) == (together > 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,13 @@ from numpy.typing import NDArray
 from surronas.exceptions import InvalidInputError
 from surronas.search.evaluators import SubnetEvaluator
 from surronas.search.objectives import FloatArray
-from surronas.search.result import Result
 from surronas.search.spread import evenly
 from surronas.spaces.base import IntArray
 
-__all__ = ["cascade", "cascade_outputs", "pareto_cascades"]
+if TYPE_CHECKING:
+    from surronas.search.result import Result
+
+__all__ = ["cascade", "cascade_outputs", "numbered", "pareto_cascades"]
 
 
 def cascade(result: Result, *, n_members: int = 12, n_thresholds: int = 16) -> pd.DataFrame:
@@ -53,7 +56,8 @@ def cascade(result: Result, *, n_members: int = 12, n_thresholds: int = 16) -> p
     arXiv:2203.04011.
     """
     evaluator, front = result.evaluator, result.front
-    if not isinstance(evaluator, SubnetEvaluator) or "val_accuracy" not in evaluator.targets or not len(front):
+    measured = "val_accuracy" in result.archive.goals.targets
+    if not isinstance(evaluator, SubnetEvaluator) or not measured or not len(front):
         raise InvalidInputError(
             "Cascades are made of a supernet's subnets that a search has found by their val_accuracy. "
             f"Got a search of {evaluator!r} with {len(front)} on its front."
@@ -61,7 +65,7 @@ def cascade(result: Result, *, n_members: int = 12, n_thresholds: int = 16) -> p
     rows = evenly(len(front), n_members)
     outputs = [evaluator.evaluator.logits(x) for x in front.archs[rows]]
     probabilities = np.stack([_softmax(logits.astype(np.float64)) for logits, _ in outputs])
-    cost = evaluator.space.cost(front.archs[rows], **evaluator.options)["madds"].to_numpy(dtype=np.float64)
+    cost = evaluator.madds(front.archs[rows])
     order = np.argsort(cost, kind="stable")
     found = pareto_cascades(probabilities[order], outputs[0][1], cost[order], n_thresholds)
     found["members"] = [tuple(int(rows[order[i]]) for i in its) for its in found["members"]]
@@ -139,6 +143,21 @@ def cascade_outputs(probabilities: FloatArray, thresholds: Sequence[float]) -> t
     sure = means.max(axis=2) > np.array([*thresholds, -np.inf])[:, None]
     asked = sure.argmax(axis=0)
     return means[asked, np.arange(means.shape[1])], asked + 1
+
+
+def numbered(cascades: pd.DataFrame, digits: int = 17) -> pd.DataFrame:
+    """Cascades as tables show them: their networks by number, from 1 on, and their thresholds as text.
+
+    Parameters
+    ----------
+    cascades : DataFrame
+        As ``cascade`` gives it.
+    digits : int
+        Of thresholds; by default all.
+    """
+    members = [", ".join(str(row + 1) for row in its) for its in cascades["members"]]
+    thresholds = [", ".join(f"{level:.{digits}g}" for level in its) for its in cascades["thresholds"]]
+    return cascades.assign(members=members, thresholds=thresholds)
 
 
 def _rows(

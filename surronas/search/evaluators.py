@@ -189,8 +189,12 @@ class SubnetEvaluator:
         cost = self.space.cost(archs, **self.options)
         return cost[[name for name in cost if name in self.targets]].astype(np.float64)
 
+    def madds(self, archs: IntArray) -> FloatArray:
+        """(n,) multiply-adds of each network for one image."""
+        return self.space.cost(archs, **self.options)["madds"].to_numpy(dtype=np.float64)
+
     def price(self, archs: IntArray) -> FloatArray:
-        return np.asarray(self._FIXED + self.space.cost(archs, **self.options)["madds"], dtype=np.float64)
+        return self._FIXED + self.madds(archs)
 
 
 class FunctionEvaluator:

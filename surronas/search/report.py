@@ -9,13 +9,16 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from surronas.benchmark.charts import N_COLOURS
 from surronas.benchmark.page import responsive
 from surronas.search.archive import Archive
+from surronas.search.cascade import numbered
 from surronas.search.charts import axis_of, fronts, lines, parallel, strips
+from surronas.search.evaluators import SubnetEvaluator
 from surronas.search.leanings import leanings
 from surronas.search.objectives import FloatArray, Goals
 from surronas.search.progress import prequential_taus, progress_values
@@ -24,11 +27,12 @@ from surronas.search.spread import evenly
 if TYPE_CHECKING:
     from surronas.search.result import Result
 
-__all__ = ["render"]
+__all__ = ["front_pictures", "render"]
 
 _SNAPSHOTS = 4
 _POINTS = 60  # of a curve: of more batches some are left out
 _ROWS = 60  # of the table of the front
+_CASCADES = 20  # of their table
 
 
 def render(result: Result) -> str:
@@ -46,11 +50,12 @@ def render(result: Result) -> str:
         title=" · ".join(["Search", str(result.settings.get("search", "")), ", ".join(goals.names)]),
         headline=_headline(archive),
         facts=_facts(result),
-        fronts=_fronts(archive, steps),
+        fronts=front_pictures(archive),
         curve=_curve(archive, steps),
         parallel=_parallel(archive.front()),
         table=_table(result),
         hidden=max(0, len(archive.front_rows) - _ROWS),
+        cascades=_cascades(result),
         findings=leanings(archive.front()),
         failures=Counter(reason for reason in archive.reason if reason).most_common(),
         predictors=_predictors(result),
@@ -100,9 +105,15 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     return facts
 
 
-def _fronts(archive: Archive, steps: list[tuple[int, int]]) -> dict[str, Any]:
-    """The first objective against each other one: the fronts after shares of the evaluations."""
-    chosen = _spread(steps, _SNAPSHOTS)
+def front_pictures(archive: Archive) -> dict[str, Any]:
+    """The first objective against each other one: the fronts after shares of the evaluations.
+
+    Returns
+    -------
+    dict
+        ``pictures``: of each a name, the label of its second objective, and the markup; ``legend``: names and colours.
+    """
+    chosen = _spread(_steps(archive), _SNAPSHOTS)
     then = {f"{n} evaluations": archive.as_of(step).front() for n, step in chosen}
     names = archive.goals.names
     values = archive.goals.frame(archive.values.to_numpy())[archive.succeeded]
@@ -152,6 +163,27 @@ def _table(result: Result) -> dict[str, Any]:
         for arch, values in zip(frame["arch"], frame[columns].to_numpy(dtype=np.float64).tolist(), strict=True)
     ]
     return {"columns": columns, "rows": rows}
+
+
+def _cascades(result: Result) -> dict[str, Any] | None:
+    """Error by multiply-adds of the front's networks and of their cascades; of these some, evenly, as a table."""
+    found, front, evaluator = result.cascades, result.front, result.evaluator
+    if found is None or not isinstance(evaluator, SubnetEvaluator):
+        return None
+    together = found[found["members"].map(len) > 1]
+    label, alone = axis_of("madds", pd.Series(evaluator.madds(front.archs)))
+    unit = 1e6 if label.endswith("(millions)") else 1.0
+    curves = {
+        "networks alone": (alone, 100 - front.values["val_accuracy"].to_numpy()),
+        "with cascades": (found["madds"].to_numpy() / unit, found["error"].to_numpy()),
+    }
+    nothing = np.empty(0), np.empty(0)
+    return {
+        "n": len(together),
+        "picture": responsive(lambda width: fronts(curves, nothing, (label, "error"), width=width)),
+        "legend": [(name, len(curves) - 1 - i) for i, name in enumerate(curves)],
+        "rows": numbered(together.iloc[evenly(len(together), _CASCADES)], digits=3).to_dict("records"),
+    }
 
 
 def _predictors(result: Result) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pandas as pd
 
 from surronas.datasets.images import Normalization
 from surronas.exceptions import InvalidInputError
-from surronas.io import write_atomic
+from surronas.io import remove_unfinished, write_atomic
 from surronas.search.archive import Archive
+from surronas.search.cascade import cascade, numbered
 from surronas.search.evaluators import Evaluator, SubnetEvaluator
 from surronas.search.report import render
 
@@ -48,6 +50,13 @@ class Result:
     def front(self) -> Archive:
         """The Pareto-optimal feasible ones, by the first objective."""
         return self.archive.front()
+
+    @cached_property
+    def cascades(self) -> pd.DataFrame | None:
+        """``cascade(self)``; None where it was not for their accuracy that subnets were found, or none was."""
+        measured = "val_accuracy" in self.archive.goals.targets
+        possible = isinstance(self.evaluator, SubnetEvaluator) and measured and len(self.front)
+        return cascade(self) if possible else None
 
     def to_frame(self) -> pd.DataFrame:
         """The front as a table.
@@ -120,7 +129,9 @@ class Result:
         return paths
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write ``front.csv``, ``report.html`` and, of a supernet, the networks.
+        """Write ``front.csv``, ``report.html`` and, of a supernet, ``cascades.csv`` and the networks.
+
+        The networks are numbered from 1 on in the order of the front, and so are the members of cascades.
 
         Returns
         -------
@@ -128,9 +139,13 @@ class Result:
             Of the page.
         """
         folder = Path(folder)
+        for name in ("front.csv", "cascades.csv", "report.html"):
+            remove_unfinished(folder / name)
         self.to_csv(folder / "front.csv")
         if isinstance(self.evaluator, SubnetEvaluator):
-            for path in (folder / "subnets").glob("front-*.safetensors"):  # of a shorter run
+            for path in (folder / "subnets").glob("*front-*.safetensors*"):  # of a shorter run, or of a killed one
                 path.unlink()
             self.save_subnets(folder / "subnets")
+        if self.cascades is not None:
+            write_atomic(folder / "cascades.csv", numbered(self.cascades).to_csv(index=False).encode())
         return self.to_html(folder / "report.html")

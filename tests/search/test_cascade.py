@@ -9,7 +9,7 @@ import pytest
 
 from surronas.exceptions import InvalidInputError
 from surronas.search import NAT, RandomSearch
-from surronas.search.cascade import cascade, cascade_outputs, pareto_cascades
+from surronas.search.cascade import cascade, cascade_outputs, numbered, pareto_cascades
 
 
 @pytest.fixture
@@ -83,6 +83,23 @@ def test_a_search_s_cascades_are_at_least_as_good_as_its_front(subnets):
     assert set(alone["thresholds"]) <= {()}
     (first,) = found["members"].iloc[0]
     assert front.values["madds"].iloc[first] == found["madds"].iloc[0] == front.values["madds"].min()
+
+
+def test_tables_number_networks_from_one_on(members):
+    found = pareto_cascades(*members, n_thresholds=4)
+    rows = numbered(found, digits=2)
+    for members_, levels, row in zip(found["members"], found["thresholds"], rows.to_dict("records"), strict=True):
+        assert row["members"] == ", ".join(str(i + 1) for i in members_)
+        assert row["thresholds"] == ", ".join(f"{level:.2g}" for level in levels)
+    exact = [tuple(map(float, text.split(", "))) if text else () for text in numbered(found)["thresholds"]]
+    assert exact == found["thresholds"].tolist()
+
+
+def test_none_are_made_where_accuracy_was_no_objective(subnets):
+    result = RandomSearch(subnets, ["params", "madds"], n_initial=4).run(n_evaluations=4)
+    assert result.cascades is None
+    with pytest.raises(InvalidInputError, match="found by their val_accuracy"):
+        cascade(result)
 
 
 def test_only_subnets_make_cascades(table):

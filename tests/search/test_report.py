@@ -141,12 +141,21 @@ def test_saved_subnets_have_the_accuracy_they_were_found_with(subnets, digits, t
     text = read((tmp_path / "report.html").read_text())
     assert "Measured again" in text
     assert "training the supernet" in text
+    found = result.cascades
+    written = pd.read_csv(tmp_path / "cascades.csv", dtype={"members": str})
+    assert [tuple(int(n) - 1 for n in its.split(", ")) for its in written["members"]] == found["members"].tolist()
+    np.testing.assert_array_equal(written["error"], found["error"])
+    assert "Cascades A cascade asks networks of the front" in text
+    (tmp_path / "subnets/.front-01.safetensors.x1y2").touch()  # of a killed one
+    result.save(tmp_path)
+    assert sorted((tmp_path / "subnets").iterdir()) == files
 
 
 def test_only_a_supernet_has_networks_to_save(result, tmp_path):
     with pytest.raises(InvalidInputError, match="Only a search of a supernet"):
         result.save_subnets(tmp_path)
     result.save(tmp_path)
+    assert result.cascades is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["front.csv", "report.html", "run"]
 
 
