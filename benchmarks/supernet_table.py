@@ -113,22 +113,24 @@ def run_transfer(args: argparse.Namespace) -> dict[str, list[Cell]]:
 
 
 def run_latencies(args: argparse.Namespace) -> list[Cell]:
-    """Drift is taken out by the first subnet, also between sessions: what it took is kept."""
+    """The reference is the subnet of median multiply-adds; what it takes is kept, for other sessions to be comparable."""
     journal = open_journal(args, "latencies", cpu=cpu())
+    cells = run_accuracies(args)
 
     @cache
     def evaluator() -> SupernetEvaluator:
         made = make_evaluator(args, "cifar10", targets=LATENCIES)
-        if journal.cells:
-            network = made.supernet.extract(journal.cells[0]["arch"])
-            seconds = {int(size): value for size, value in journal.cells[0]["reference"].items()}
-            made.reference = Reference(network, (3, network.resolution, network.resolution), seconds)
+        X, space = archs_of(cells), made.supernet.space
+        network = made.supernet.extract(X[space.cost(X)["madds"].argsort()[len(X) // 2]])
+        known = journal.cells[0]["reference"] if journal.cells else {}
+        seconds = {int(size): value for size, value in known.items()}
+        made.reference = Reference(network, (3, network.resolution, network.resolution), seconds)
         return made
 
     def extra() -> Cell:
         return {"load": os.getloadavg()[0], "reference": evaluator().reference.seconds}
 
-    measure(journal, run_accuracies(args), evaluator, extra)
+    measure(journal, cells, evaluator, extra)
     return journal.cells
 
 

@@ -91,7 +91,8 @@ class SupernetEvaluator:
     info : dict
         What the numbers depend on: dtype, numbers of images, seed, threads.
     reference : Reference or None
-        The network that drift of latencies is corrected by, within and between calls: the first one measured.
+        The network that latencies are corrected by, within and between calls: of those first measured the
+        one of median multiply-adds.
 
     Raises
     ------
@@ -285,7 +286,8 @@ class SupernetEvaluator:
     def _measure_latencies(self, X: IntArray, progress: bool) -> pd.DataFrame:
         shapes: list[Shape] = [(c, h, w) for _, c, h, w in (self._first(x).shape for x in X)]
         if self.reference is None and len(X):
-            self.reference = Reference(self.supernet.extract(X[0]), shapes[0])
+            middle = self.supernet.space.cost(X)["madds"].argsort().iloc[len(X) // 2]
+            self.reference = Reference(self.supernet.extract(X[middle]), shapes[middle])
         networks = (self.supernet.extract(x) for x in X)
         return measure_latency(
             networks, self.batch_sizes, image_shapes=shapes, reference=self.reference, progress=progress

@@ -90,7 +90,8 @@ def measure_latency(
     random_state : int, default=0
         Of orders and pixels.
     reference : Reference, optional
-        The first network by default.
+        By default that network of the first block which takes the median time for the largest batch: what slows a small
+        one does not slow a large one by quite as much.
     progress : bool, default=False
 
     Returns
@@ -121,7 +122,7 @@ def measure_latency(
         with bar(progress) as shown, torch.inference_mode():
             task = shown.add_task("latency", total=total)
             while block := list(islice(shaped, BLOCK)):
-                reference = reference or Reference(*block[0])
+                reference = reference or Reference(*_middle(block, max(batch_sizes)))
                 blocks.append(_measure_block(block, batch_sizes, n_rounds, min_seconds, rng, reference))
                 shown.advance(task, len(block))
     finally:
@@ -158,6 +159,13 @@ def _with_shapes(networks: Iterable[nn.Module], shapes: Iterable[Shape] | None) 
         yield network, shape or (3, side, side)
 
 
+def _middle(block: list[tuple[nn.Module, Shape]], batch_size: int) -> tuple[nn.Module, Shape]:
+    """The network that takes the median time."""
+    jobs = [_job(deployed(network), torch.zeros(batch_size, *shape)) for network, shape in block]
+    middle: int = np.argsort([_sample(job, 1) for job in jobs])[len(block) // 2]
+    return block[middle]
+
+
 def _measure_block(
     block: list[tuple[nn.Module, Shape]],
     batch_sizes: Sequence[int],
@@ -171,8 +179,7 @@ def _measure_block(
     for network, shape in (*block, (reference.network, reference.image_shape)):
         copy = deployed(network)
         for size in batch_sizes:
-            pixels = torch.from_numpy(rng.standard_normal((size, *shape), dtype=np.float32))
-            jobs.append((copy, pixels.contiguous(memory_format=torch.channels_last)))
+            jobs.append(_job(copy, torch.from_numpy(rng.standard_normal((size, *shape), dtype=np.float32))))
     n_calls = [max(1, ceil(min_seconds / _sample(job, 1))) for job in jobs]
     n_own, n_sizes = len(jobs) - len(batch_sizes), len(batch_sizes)
     times = np.empty((n_own, n_rounds, 3))
@@ -187,6 +194,10 @@ def _measure_block(
     undisturbed = np.array([reference.seconds[size] for size in batch_sizes])
     corrected: NDArray[np.float64] = samples / ((before + after) / 2) * undisturbed[:, None]
     return corrected
+
+
+def _job(network: nn.Module, images: Tensor) -> Job:
+    return network, images.contiguous(memory_format=torch.channels_last)
 
 
 def _sample(job: Job, n_calls: int) -> float:

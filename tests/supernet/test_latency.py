@@ -80,7 +80,7 @@ def test_short_calls_are_repeated_within_a_sample(clock):
 
 
 def test_a_few_disturbed_samples_are_no_matter(clock):
-    clock.slowness = lambda clock: 50.0 if len(clock.calls) % 29 == 0 else 1.0
+    clock.slowness = lambda clock: 50.0 if len(clock.calls) % 101 == 0 else 1.0
     frame = measure_latency([Layers(5), Layers(7)], (1,))
     assert frame["latency_ms"].tolist() == pytest.approx([5, 7])
 
@@ -120,6 +120,14 @@ def test_a_reference_makes_calls_comparable(clock):
     after = measure_latency([Layers(5)], (1,), reference=reference)
     assert after.loc[0, "latency_ms"] == pytest.approx(before.loc[0, "latency_ms"])
     assert measure_latency([Layers(5)], (1,)).loc[0, "latency_ms"] == pytest.approx(10)
+
+
+def test_the_reference_is_a_middling_network_of_the_first_block(clock, monkeypatch):
+    monkeypatch.setattr(latency, "BLOCK", 3)
+    networks = [Layers(depth, name) for depth, name in ((9, "a"), (1, "b"), (4, "c"), (3, "d"))]
+    measure_latency(networks, (1,), n_rounds=2, min_seconds=0)
+    calls = [name for name, _ in clock.calls]
+    assert calls.count("c") > 3 * max(calls.count(name) for name in "abd")
 
 
 def test_no_more_than_a_block_is_asked_for_at_a_time(clock, monkeypatch):
