@@ -256,12 +256,14 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(arguments: argparse.Namespace, console: Console) -> None:
-    from surronas.benchmark.demo import run_demo
+    from surronas.cli_search import print_front
+    from surronas.demo import run_demo
 
     demo = run_demo(arguments.out, n_jobs=arguments.jobs, progress=True)
     console.print(f"\n{demo.headline()}\n", style="bold", markup=False)
     console.print(demo.model.selection_.to_string(index=False), markup=False, soft_wrap=True)
     print_report(demo.report, console)
+    print_front(demo.search, console)
     console.print(f"Open {demo.page}", soft_wrap=True)
 
 
@@ -289,7 +291,7 @@ COMMANDS = (
     Command("supernet", "Train supernets.", _supernet_arguments),
     Command("search", "Search for architectures, or go on with a search.", _search_arguments, _search),
     Command("meta", "Measure architectures on many tasks.", _meta_arguments),
-    Command("demo", "Fit, predict and compare on embedded data; leaves a page.", _demo_arguments, _demo),
+    Command("demo", "Fit, predict, compare and search on embedded data; leaves a page.", _demo_arguments, _demo),
 )
 
 if __name__ == "__main__":

@@ -4,15 +4,23 @@ from functools import partial
 
 import numpy as np
 
+from surronas import demo
 from surronas.api import fit_predictor
-from surronas.benchmark import demo, metrics
+from surronas.benchmark import metrics
 from surronas.datasets import load_benchmark
+from surronas.datasets.images import load_images
+from surronas.search import NAT
 
 
 def test_the_demo_measures_what_it_says(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "PREDICTORS", ("one_hot:linear",))  # the real ones take a minute
     fit = partial(fit_predictor, predictor="one_hot:linear")
     monkeypatch.setattr(demo, "fit_predictor", fit)
+    images = load_images("digits").subset(sizes={"train": 128, "validation": 40, "test": 40})
+    monkeypatch.setattr(demo, "load_images", lambda name, validation_size: images)
+    for name, value in {"N_INITIAL": 6, "N_EVALUATIONS": 8, "BATCH": 2, "EPOCHS": 1, "N_ROWS": 3}.items():
+        monkeypatch.setattr(demo, name, value)
+    monkeypatch.setattr(demo, "NAT", partial(NAT, predictor="linear", encoder="one_hot"))
     result = demo.run_demo(tmp_path, n_jobs=1)
 
     table = load_benchmark("analog_nasbench")
@@ -28,4 +36,10 @@ def test_the_demo_measures_what_it_says(tmp_path, monkeypatch):
     assert page.count("<circle") > 2 * 250
     assert "What the selection tried" in page
     assert len(page) < 1_000_000
+    front = result.search.front
+    assert front.version.max() == 2
+    assert "NAT evaluated 8 of its subnets on 40 images of digits" in page
+    assert f"{front.values['madds'].max() / 1e6:.1f}</td>" in page
+    assert (tmp_path / "search/result/report.html").exists()
+    assert len(list((tmp_path / "search/result/subnets").iterdir())) == len(front)
     assert len(result.report.frame) == 6
