@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,8 @@ def fit_predictor(
     predictor: str | Predictor | Sequence[str | Predictor] = "auto",
     encoder: str | Sequence[str] = "auto",
     proxies: str | Sequence[str] | pd.DataFrame | Scorer | Encoder | None = None,
+    source: Source | None = None,
+    images: Any = None,
     random_state: RandomState = None,
     n_jobs: int | None = None,
 ) -> Surrogate:
@@ -55,6 +57,12 @@ def fit_predictor(
         both, a column a proxy, and the architectures as its index; what is not in it is missing. For known ones
         that are computed where they are missing, give ``get_encoder("zero_cost", proxies=scorer, scores=frame)``.
         None: not used.
+    source : MetaD2A or MetaDatabase, optional
+        What was learnt of the space's architectures on other tasks. ``"auto"`` then also tries its prediction for the
+        task of ``images``, by itself and corrected by a Gaussian process; where that is no help, cross-validation
+        gives it little weight or none. The surrogate cannot be saved.
+    images : ImageData, optional
+        Of the task that ``y`` was measured on; with ``source`` only.
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Candidates are tried in parallel through joblib; the result does not depend on it.
@@ -91,12 +99,17 @@ def fit_predictor(
             SurronasWarning,
             stacklevel=2,
         )
-    given = {} if proxies is None else {"zero_cost": proxy_encoder(proxies, space, n_jobs)}
-    candidates = resolve_candidates(predictor, encoder, space, zero_cost=bool(given))
-    if given and not any("zero_cost" in candidate.encoder.split("+") for candidate in candidates):
-        raise InvalidInputError(
-            f"The 'proxies' have no use: 'zero_cost' is in none of the encoders {[c.encoder for c in candidates]}."
-        )
+    given: dict[str, Encoder] = {} if proxies is None else {"zero_cost": proxy_encoder(proxies, space, n_jobs)}
+    if source is not None:
+        given["prior"] = prior_encoder(source, images, space)
+    elif images is not None:
+        raise InvalidInputError("The 'images' have no use without a 'source'.")
+    candidates = resolve_candidates(predictor, encoder, space, zero_cost="zero_cost" in given, prior="prior" in given)
+    for name, parameters in (("zero_cost", "'proxies'"), ("prior", "'source' and 'images'")):
+        if name in given and not any(name in candidate.encoder.split("+") for candidate in candidates):
+            raise InvalidInputError(
+                f"The {parameters} have no use: {name!r} is in none of the encoders {[c.encoder for c in candidates]}."
+            )
     switching = AdaptiveSwitching(candidates, space, random_state=random_state, n_jobs=n_jobs, encoders=given)
     return Surrogate(space, switching.fit(space.canonical(genotypes), targets))
 
@@ -116,6 +129,25 @@ def proxy_encoder(proxies: Any, space: SearchSpace, n_jobs: int | None) -> Encod
         return ZeroCost(proxies)
     names = tuple(proxies) if isinstance(proxies, Iterable) and not isinstance(proxies, str) else proxies
     return ZeroCost(noise_scorer(names, n_jobs))
+
+
+class Source(Protocol):
+    """What has learnt on other tasks: ``MetaD2A``, ``MetaDatabase``."""
+
+    @property
+    def space(self) -> SearchSpace: ...
+    def prior(self, images: Any) -> Encoder: ...
+
+
+def prior_encoder(source: Source, images: Any, space: SearchSpace) -> Encoder:
+    """The encoder that the ``source`` and ``images`` parameters of ``fit_predictor`` mean."""
+    if images is None:
+        raise InvalidInputError("A 'source' must have the 'images' of the task. Got None.")
+    if source.space != space:
+        raise InvalidInputError(
+            f"The 'source' must be of the space of the architectures, {space.name!r}. Got one of {source.space.name!r}."
+        )
+    return source.prior(images)
 
 
 def check_targets(y: Any, n: int) -> FloatArray:

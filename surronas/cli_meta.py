@@ -1,4 +1,4 @@
-"""``surronas meta``: the meta-database."""
+"""``surronas meta``: the meta-database, what is trained on it, proposals for images."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from surronas.cli import Command
+from surronas.meta.recipe import MetaRecipe
 
 __all__ = ["ACTIONS"]
 
@@ -45,7 +46,7 @@ def _build(arguments: argparse.Namespace, console: Console) -> None:
         n_jobs=arguments.jobs,
         progress=True,
         info={"weights": arguments.weights},
-        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        command=_command(),
     )
     path = arguments.out / RESULT
     cost = f"{database.info['cpu_seconds_a_row']} s of a core each, {path.stat().st_size:,} bytes"
@@ -53,4 +54,91 @@ def _build(arguments: argparse.Namespace, console: Console) -> None:
     console.print(f"{database!r}, {cost}; {agreement}: {path}", markup=False, soft_wrap=True)
 
 
-ACTIONS = (Command("build", "Measure architectures on many tasks, or go on with it.", _build_arguments, _build),)
+def _train_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(resumable=True)
+    parser.add_argument("--database", type=Path, required=True, metavar="FILE", help="what `surronas meta build` wrote")
+    parser.add_argument("--predictor-steps", type=int, default=MetaRecipe.predictor_steps, help="at most (%(default)s)")
+    parser.add_argument("--generator-steps", type=int, default=MetaRecipe.generator_steps, help="at most (%(default)s)")
+    parser.add_argument("--learning-rate", type=float, default=MetaRecipe.learning_rate, help="peak (%(default)s)")
+    parser.add_argument("--seed", type=int, default=MetaRecipe.seed, help="(%(default)s)")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="features, checkpoints and metad2a.safetensors"
+    )
+
+
+def _train(arguments: argparse.Namespace, console: Console) -> None:
+    from surronas.meta.database import MetaDatabase
+    from surronas.meta.training import RESULT, train_metad2a
+    from surronas.supernet.pretrained import load_pretrained
+
+    database = MetaDatabase.load(arguments.database)
+    name = database.info["weights"]
+    recipe = MetaRecipe(
+        predictor_steps=arguments.predictor_steps,
+        generator_steps=arguments.generator_steps,
+        learning_rate=arguments.learning_rate,
+        seed=arguments.seed,
+    )
+    model = train_metad2a(
+        database,
+        load_pretrained(name),
+        arguments.out,
+        recipe=recipe,
+        name=name,
+        progress=True,
+        command=_command(),
+    )
+    kept_out = model.card["predictor"]["kept_out_spearman"]
+    path = arguments.out / RESULT
+    console.print(
+        f"Kept-out tasks: Spearman {kept_out:.3f}, weighed by how far each can be believed. {path.stat().st_size:,} "
+        f"bytes: {path}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _propose_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--images", required=True, metavar="NAME", help="an image set (`surronas list` names them), or a path"
+    )
+    parser.add_argument("--size", type=int, metavar="PIXELS", help="to resize images to that are not all square")
+    parser.add_argument(
+        "--model", default="mbconv", metavar="NAME", help="a MetaD2A that the library has, or a file (%(default)s)"
+    )
+    parser.add_argument("-n", type=int, default=10, help="architectures (%(default)s)")
+    parser.add_argument("--max-madds", type=float, metavar="M", help="multiply-adds of an image, in millions")
+    parser.add_argument("--max-latency-ms", type=float, metavar="MS", help="predicted latency of an image")
+    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="a .csv file")
+
+
+def _propose(arguments: argparse.Namespace, console: Console) -> None:
+    from surronas.datasets.images import load_images
+    from surronas.io import write_atomic
+    from surronas.meta.metad2a import MetaD2A
+
+    frame = MetaD2A.load(arguments.model).propose(
+        load_images(arguments.images, size=arguments.size),
+        arguments.n,
+        max_madds=None if arguments.max_madds is None else 1e6 * arguments.max_madds,
+        max_latency_ms=arguments.max_latency_ms,
+        random_state=arguments.seed,
+    )
+    text = frame.to_csv(index=False, float_format="%.6g")
+    if arguments.out is None:
+        console.print(text, markup=False, soft_wrap=True, end="")
+    else:
+        write_atomic(arguments.out, text.encode())
+        console.print(f"{len(frame)} architectures: {arguments.out}", markup=False, soft_wrap=True)
+
+
+def _command() -> str:
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+ACTIONS = (
+    Command("build", "Measure architectures on many tasks, or go on with it.", _build_arguments, _build),
+    Command("train", "Train a MetaD2A on them, or go on with its training.", _train_arguments, _train),
+    Command("propose", "Propose architectures for images.", _propose_arguments, _propose),
+)

@@ -7,6 +7,7 @@ import pytest
 
 from surronas import cli
 from surronas.meta import database
+from surronas.meta.recipe import MetaRecipe
 from surronas.meta.tasks import draw_view
 
 
@@ -53,3 +54,46 @@ def test_build_measures_the_views_of_its_seeds(asked, tmp_path, capsys):
 def test_unknown_weights_are_an_error(asked, tmp_path, capsys):
     assert cli.main(["meta", "build", "--out", str(tmp_path), "--weights", "mbconv-cifar"]) == 2
     assert "mbconv-cifar10" in capsys.readouterr().err
+
+
+def test_train_goes_on_in_its_folder(tmp_path, capsys, monkeypatch):
+    calls = []
+    database = SimpleNamespace(info={"weights": "mbconv-cifar10"})
+    monkeypatch.setattr("surronas.meta.database.MetaDatabase.load", lambda path: database)
+
+    def train(database, supernet, folder, **others):
+        calls.append(SimpleNamespace(database=database, supernet=supernet, folder=folder, **others))
+        folder.mkdir()
+        (folder / "metad2a.safetensors").write_bytes(b"123")
+        return SimpleNamespace(card={"predictor": {"kept_out_spearman": 0.81234}})
+
+    monkeypatch.setattr("surronas.meta.training.train_metad2a", train)
+    out = tmp_path / "runs"
+    argv = ["meta", "train", "--database", "d.parquet", "--out", str(out), "--predictor-steps", "7", "--seed", "3"]
+    assert cli.main(argv) == 0
+    (call,) = calls
+    assert call.database is database
+    assert call.supernet.space.name == "mbconv"
+    assert call.recipe == MetaRecipe(predictor_steps=7, seed=3)
+    assert (call.folder, call.name, call.progress) == (out, "mbconv-cifar10", True)
+    printed = capsys.readouterr().out
+    assert "Spearman 0.812" in printed
+    assert f"3 bytes: {out / 'metad2a.safetensors'}" in printed
+
+
+def test_propose_prints_architectures_or_writes_them(tmp_path, capsys, monkeypatch):
+    calls = []
+
+    def propose(images, n, **others):
+        calls.append((images.name, n, others))
+        return pd.DataFrame({"arch": ["a", "b"], "score": [1.5, 0.25]})
+
+    monkeypatch.setattr("surronas.meta.metad2a.MetaD2A.load", lambda name: SimpleNamespace(propose=propose))
+    argv = ["meta", "propose", "--images", "digits", "-n", "2", "--max-madds", "20", "--seed", "4"]
+    assert cli.main(argv) == 0
+    assert capsys.readouterr().out == "arch,score\na,1.5\nb,0.25\n"
+    assert calls == [("digits", 2, {"max_madds": 20e6, "max_latency_ms": None, "random_state": 4})]
+    out = tmp_path / "p.csv"
+    assert cli.main([*argv, "--out", str(out)]) == 0
+    assert out.read_text() == "arch,score\na,1.5\nb,0.25\n"
+    assert cli.main(["meta", "propose", "--images", "no-such-images"]) == 2

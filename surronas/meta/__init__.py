@@ -15,37 +15,58 @@ _HOMES = {
     "Episode": "surronas.meta.database",
     "GraphGenerator": "surronas.meta.generator",
     "MetaDatabase": "surronas.meta.database",
+    "MetaD2A": "surronas.meta.metad2a",
     "MetaPredictor": "surronas.meta.predictor",
+    "MetaRecipe": "surronas.meta.recipe",
     "SetEncoder": "surronas.meta.set_encoder",
     "Task": "surronas.meta.tasks",
     "Variation": "surronas.meta.variation",
     "build_database": "surronas.meta.database",
     "draw_task": "surronas.meta.tasks",
     "draw_view": "surronas.meta.tasks",
+    "fisher_distances": "surronas.meta.distances",
+    "fisher_information": "surronas.meta.distances",
     "image_features": "surronas.meta.features",
+    "nearest_tasks": "surronas.meta.retrieval",
+    "retrieve": "surronas.meta.retrieval",
+    "set_distances": "surronas.meta.distances",
+    "train_metad2a": "surronas.meta.training",
 }
 
 __all__ = [
     "Episode",
     "GraphGenerator",
+    "MetaD2A",
     "MetaDatabase",
     "MetaPredictor",
+    "MetaRecipe",
     "SetEncoder",
     "Task",
     "Variation",
     "build_database",
     "draw_task",
     "draw_view",
+    "fisher_distances",
+    "fisher_information",
     "image_features",
+    "nearest_tasks",
+    "retrieve",
+    "set_distances",
+    "train_metad2a",
 ]
 
 if TYPE_CHECKING:
     from surronas.meta.database import Episode, MetaDatabase, build_database
+    from surronas.meta.distances import fisher_distances, fisher_information, set_distances
     from surronas.meta.features import image_features
     from surronas.meta.generator import GraphGenerator
+    from surronas.meta.metad2a import MetaD2A
     from surronas.meta.predictor import MetaPredictor
+    from surronas.meta.recipe import MetaRecipe
+    from surronas.meta.retrieval import nearest_tasks, retrieve
     from surronas.meta.set_encoder import SetEncoder
     from surronas.meta.tasks import Task, draw_task, draw_view
+    from surronas.meta.training import train_metad2a
     from surronas.meta.variation import Variation
 
 

@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from scipy.stats import spearmanr
 
 from surronas.datasets.images import ImageData
+from surronas.encoders import Encoder
 from surronas.exceptions import DataNotFoundError, InvalidFileError, InvalidInputError, SurronasWarning
 from surronas.io import write_atomic
 from surronas.journal import Journal
@@ -57,7 +58,7 @@ class Episode:
 class MetaDatabase:
     """Rows (task, architecture, accuracy).
 
-    A *view* is a ``Task`` of all the classes that meta-training has of an image set, changed in one way; a task is some
+    A *view* is a ``Task`` of many of the classes that there are for meta-training, changed in one way; a task is some
     of its classes. The architectures of a view, the same for all its tasks, have batch norms recalibrated on the view's
     training images, whichever classes a task takes: that is part of what ``val_accuracy`` means here.
 
@@ -106,6 +107,18 @@ class MetaDatabase:
         """The images of a task; ``of_view`` are those of its view, where they are at hand."""
         episode = self.tasks[task]
         return (of_view or self.views[episode.view].images()).subset(episode.classes)
+
+    def prior(self, images: ImageData) -> Encoder:
+        """What ``fit_predictor(source=...)`` takes: that of the MetaD2A that the package has for this space.
+
+        Raises
+        ------
+        UnknownNameError
+            When it has none.
+        """
+        from surronas.meta.metad2a import MetaD2A
+
+        return MetaD2A.load(self.space.name).prior(images)
 
     def reliability(self) -> pd.Series:
         """Of each task, Spearman's correlation between the two halves' accuracies over the architectures.

@@ -42,7 +42,9 @@ class GraphGenerator(nn.Module):
         )
         self.decoder = GraphDecoder(n_types, n_vertices, latent, hidden)
 
-    def loss(self, graphs: Graphs, sets: Sets, rows: Tensor, generator: torch.Generator, beta: float = 0.005) -> Tensor:
+    def loss(
+        self, graphs: Graphs, sets: Sets, rows: Tensor, generator: torch.Generator, beta: float | Tensor = 0.005
+    ) -> Tensor:
         """-log p(graph | z) + beta KL(q || p), mean over the graphs.
 
         Parameters
@@ -53,7 +55,8 @@ class GraphGenerator(nn.Module):
             The set that each graph belongs to.
         generator : torch.Generator
             Of the noise in z.
-        beta : float, default=0.005
+        beta : float or (n,) tensor, default=0.005
+            0 for a graph that is only to be reconstructed, which says nothing of what is good on its set.
         """
         prior = self._prior(sets, rows)
         mean, log_variance = self._posterior(graphs, prior)

@@ -126,7 +126,7 @@ def draw_task(seed: int, pool: str = "train", n_train: int = 300, n_validation: 
     """A task of a pool's classes, by seed alone: the same seed gives the same task.
 
     It has 3 classes or more, at most 10: two are most often told apart by every architecture, or differ by their label
-    noise only. Those of ``"train"`` are of one image set or, one time in four, of both. The variation is drawn by
+    noise only. Those of ``"train"`` are of one image set or, one time in five, of both. The variation is drawn by
     ``Variation.draw``.
 
     Parameters
@@ -158,8 +158,8 @@ def draw_task(seed: int, pool: str = "train", n_train: int = 300, n_validation: 
 
 
 def draw_view(seed: int, pool: str = "train", n_train: int = 1000, n_validation: int = 2000) -> Task:
-    """All classes of a pool's image set, or, one time in four, of all its sets, changed alike: where many tasks are
-    drawn from.
+    """All classes of a pool's image set, or, one time in five, five of each of its sets, changed alike: where many
+    tasks are drawn from.
 
     Parameters as of ``draw_task``.
 
@@ -170,6 +170,8 @@ def draw_view(seed: int, pool: str = "train", n_train: int = 1000, n_validation:
     """
     rng = np.random.RandomState(seed)
     classes = _draw_sources(pool, rng)
+    if len(classes) > 1:
+        classes = {source: tuple(np.sort(rng.permutation(names)[:5]).tolist()) for source, names in classes.items()}
     return Task(classes, Variation.draw(rng), n_train, n_validation, 0, seed)
 
 
@@ -183,7 +185,7 @@ def _draw_sources(pool: str, rng: np.random.RandomState) -> dict[str, tuple[str,
     if pool not in POOLS:
         raise UnknownNameError.of("pool of tasks", pool, POOLS)
     sources = list(POOLS[pool])
-    if len(sources) > 1 and rng.rand() < 0.75:
+    if len(sources) > 1 and rng.rand() < 0.8:
         sources = [sources[rng.randint(len(sources))]]
     return {source: POOLS[pool][source] for source in sources}
 

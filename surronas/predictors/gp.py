@@ -63,8 +63,7 @@ class GaussianProcess(Predictor):
         self.random_state = random_state
 
     def _fit(self, X: FloatArray, y: FloatArray) -> None:
-        widths = [] if self.blocks is None else [int(np.prod(shape)) for _, shape in self.blocks if np.prod(shape)]
-        self.widths_ = widths if sum(widths) == X.shape[1] else [X.shape[1]]
+        self.widths_ = self._widths(X.shape[1])
         self.center_ = X.mean(axis=0)
         spread = X.std(axis=0)
         self.scale_ = np.where(spread > 1e-12, spread, 1.0) * np.repeat(np.sqrt(self.widths_), self.widths_)
@@ -97,6 +96,22 @@ class GaussianProcess(Predictor):
             means.append(cross @ self.weights_)
             stds.append(np.sqrt(np.maximum(prior - explained, 1e-12)))
         return np.concatenate(means), np.concatenate(stds)
+
+    def _widths(self, n_columns: int) -> list[int]:
+        widths = [] if self.blocks is None else [int(np.prod(shape)) for _, shape in self.blocks if np.prod(shape)]
+        return widths if sum(widths) == n_columns else [n_columns]
+
+    def _covariances(self, X: FloatArray, noise: bool) -> FloatArray:
+        b, q, _ = X.shape
+        rows = (X - self.center_) / self.scale_
+        flat = rows.reshape(b * q, -1)
+        cross = self._covariance(*self._relations(flat, self.X_))
+        white = solve_triangular(self.factor_, cross.T, lower=True).reshape(-1, b, q)
+        blocks = np.split(rows, np.cumsum(self.widths_)[:-1], axis=2)
+        products = np.stack([block @ block.swapaxes(1, 2) for block in blocks])
+        distances = np.stack([np.linalg.norm(block[:, :, None] - block[:, None], axis=3) for block in blocks])
+        among = self._covariance(distances, products) + noise * self.noise_ * np.eye(q)
+        return np.asarray(among - np.einsum("nbq,nbr->bqr", white, white))
 
     def _blocks(self, X: FloatArray) -> list[FloatArray]:
         return np.split(X, np.cumsum(self.widths_)[:-1], axis=1)

@@ -92,6 +92,9 @@ class NAT(Search):
     confidence : float, default=0.8
     adapt : Adaptation, optional
         ``SupernetAdaptation`` trains a supernet between the batches of ``run``.
+    warm_start : architectures in any form the space reads, optional
+        Evaluated first, in their order, ``n_initial`` with those of the space-filling design that fill up: what
+        ``MetaD2A.design`` thinks good for the images, say.
     random_state : int, default=0
     n_jobs : int, optional
         Surrogates are fitted in parallel through joblib.
@@ -131,6 +134,7 @@ class NAT(Search):
         exploration: float = 0.5,
         confidence: float = 0.8,
         adapt: Adaptation | None = None,
+        warm_start: Any = None,
         random_state: int = 0,
         n_jobs: int | None = None,
     ) -> None:
@@ -152,6 +156,7 @@ class NAT(Search):
         self.exploration = exploration
         self.confidence = confidence
         self.adapt = adapt
+        self.warm_start = warm_start
         self.n_jobs = n_jobs
 
     def _start(self, anew: bool = False) -> None:
@@ -164,6 +169,15 @@ class NAT(Search):
             raise InvalidInputError(f"The 'exploration' must be at least 0. Got {self.exploration!r} instead.")
         if not 0 < self.confidence < 1:
             raise InvalidInputError(f"The 'confidence' must be between 0 and 1. Got {self.confidence!r} instead.")
+
+    def _first(self, n: int, rng: np.random.Generator) -> Proposal:
+        design = super()._first(n, rng)
+        if self.warm_start is None:
+            return design
+        given = self.space_.canonical(self.space_.parse(self.warm_start))
+        if self.evaluator_.pool is not None:
+            given = given[np.isin(self.space_.key(given), self.space_.key(self.evaluator_.pool))]
+        return Proposal(self.unseen(np.concatenate([given, design.archs]))[:n], None, {"by": "warm start"})
 
     def _propose(self, n: int, rng: np.random.Generator) -> Proposal:
         archive = self.archive_ if self.adapt is None else self.adapt.present(self.archive_)

@@ -52,6 +52,7 @@ def resolve_candidates(
     encoder: str | Sequence[str],
     space: SearchSpace,
     zero_cost: bool = False,
+    prior: bool = False,
 ) -> list[Candidate]:
     """The candidates that ``fit_predictor``'s parameters mean.
 
@@ -64,6 +65,8 @@ def resolve_candidates(
     space : SearchSpace
     zero_cost : bool, default=False
         Whether ``"auto"`` also tries encodings with zero-cost proxies.
+    prior : bool, default=False
+        Whether ``"auto"`` also tries what was learnt on other tasks, by itself and corrected.
     """
     predictors = _listed(predictor, "predictor", (str, Predictor))
     encoders = _listed(encoder, "encoder", (str,))
@@ -75,7 +78,7 @@ def resolve_candidates(
             its_encoders = [name]
         if isinstance(choice, str) and choice == "auto":
             pairs = (
-                _portfolio(space, zero_cost)
+                _portfolio(space, zero_cost, prior)
                 if its_encoders == ["auto"]
                 else [(e, p) for e in its_encoders for p in _GOOD]
             )
@@ -83,7 +86,7 @@ def resolve_candidates(
             pairs = [(e, choice) for e in its_encoders]
         for name, part in pairs:
             model = get_predictor(part) if isinstance(part, str) else part
-            names = _views(space, model, zero_cost) if name == "auto" else [name]
+            names = _views(space, model, zero_cost, prior) if name == "auto" else [name]
             candidates += [Candidate(encoder, model) for encoder in names]
     unique = {candidate.name: candidate for candidate in candidates}
     return list(unique.values())
@@ -133,7 +136,7 @@ def _auto_views(space: SearchSpace, graph: str | None) -> tuple[str, str]:
     return f"{genes}{cost}", f"ordinal+one_hot{cost}" if genes == "ordinal" else f"{genes}{cost}"
 
 
-def _portfolio(space: SearchSpace, zero_cost: bool) -> list[tuple[str, str]]:
+def _portfolio(space: SearchSpace, zero_cost: bool, prior: bool) -> list[tuple[str, str]]:
     """The candidates of ``auto``."""
     graph = _graph_view(space)
     view, everything = _auto_views(space, graph)
@@ -142,12 +145,14 @@ def _portfolio(space: SearchSpace, zero_cost: bool) -> list[tuple[str, str]]:
     else:
         pairs = [(view, "gp"), (view, "additive_gp"), (everything, "gp"), (everything, "linear")]
         pairs += [(view, "xgboost"), (view, "extra_trees")]
-    return pairs + [(f"{encoder}+zero_cost", predictor) for encoder, predictor in pairs if zero_cost]
+    learnt = [("prior", "linear"), (f"prior+{view}", "residual")] if prior else []
+    return learnt + pairs + [(f"{encoder}+zero_cost", predictor) for encoder, predictor in pairs if zero_cost]
 
 
-def _views(space: SearchSpace, predictor: Predictor, zero_cost: bool) -> list[str]:
+def _views(space: SearchSpace, predictor: Predictor, zero_cost: bool, prior: bool) -> list[str]:
     """The encodings a single predictor is tried on when the encoder is ``auto``."""
     if predictor.reads_graphs:
         return ["graph"]
     views = list(dict.fromkeys(_auto_views(space, _graph_view(space))))
-    return views + [f"{view}+zero_cost" for view in views if zero_cost]
+    more = [f"{view}+zero_cost" for view in views if zero_cost] + [f"prior+{view}" for view in views if prior]
+    return views + more

@@ -64,8 +64,9 @@ def test_predict_is_forward_for_every_pair(code, sets):
     table = model.predict(graphs, sets)
     assert table.shape == (4, 3)
     for t in range(3):
-        one = model(graphs, sets, torch.full((4,), t))
-        torch.testing.assert_close(table[:, t], 80 + 5 * one)
+        one, levels = model(graphs, sets, torch.arange(4), torch.full((4,), t))
+        torch.testing.assert_close(table[:, t], 80 + 5 * levels[t, 0] + levels[t, 1].exp() * one)
+        torch.testing.assert_close(model.predict(graphs, sets, scores=True)[:, t], one)
 
 
 def test_it_learns_that_tasks_differ(code, sets):
@@ -75,17 +76,17 @@ def test_it_learns_that_tasks_differ(code, sets):
     graphs = code.write(X)
     n = len(X)
     rows = torch.arange(2).repeat_interleave(n)
-    twice = graphs.rows(torch.arange(n).repeat(2))
+    of_graph = torch.arange(n).repeat(2)
     y = torch.from_numpy(np.concatenate([convolutions, -convolutions])).float()
     y = (y - y.mean()) / y.std()
     model = MetaPredictor(code.n_types, code.n_vertices, n_features=6, hidden=32)
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     for _ in range(120):
         optimizer.zero_grad()
-        (model(twice, sets, rows) - y).square().mean().backward()
+        (model(graphs, sets, of_graph, rows)[0] - y).square().mean().backward()
         optimizer.step()
     new = code.space.canonical(code.space.sample(60, random_state=1))
-    predicted = model.eval().predict(code.write(new), sets).numpy()
+    predicted = model.eval().predict(code.write(new), sets, scores=True).numpy()
     truth = np.isin(new, (2, 3)).sum(axis=1)
     assert spearmanr(predicted[:, 0], truth).statistic > 0.8
     assert spearmanr(predicted[:, 1], truth).statistic < -0.8

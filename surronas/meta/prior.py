@@ -1,0 +1,61 @@
+"""What a meta predictor thinks of architectures, as a feature that a surrogate of one task learns from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from surronas.encoders.base import Blocks, Encoder
+from surronas.exceptions import InvalidInputError
+from surronas.meta.graphs import graph_code
+from surronas.meta.predictor import MetaPredictor
+from surronas.spaces.base import IntArray, SearchSpace
+from surronas.threads import single_thread
+
+__all__ = ["MetaPrior"]
+
+_CHUNK = 2048
+
+
+class MetaPrior(Encoder):
+    """One feature: the score that a meta predictor gives an architecture on a task, the mean of several looks at it.
+
+    Parameters
+    ----------
+    predictor : MetaPredictor
+    looks : (n, hidden) float32 tensor
+        The set encoder's vectors.
+    space : SearchSpace
+        That of the predictor.
+    """
+
+    def __init__(
+        self,
+        predictor: MetaPredictor | None = None,
+        looks: Tensor | None = None,
+        space: SearchSpace | str | None = None,
+    ) -> None:
+        super().__init__(space)
+        self.predictor = predictor
+        self.looks = looks
+
+    def _names(self) -> list[str]:
+        return ["score"]
+
+    def _blocks(self) -> Blocks:
+        return (("prior", (1,)),)
+
+    @torch.no_grad()
+    def _encode(self, C: IntArray) -> NDArray[Any]:
+        if self.predictor is None or self.looks is None:
+            raise InvalidInputError("A MetaPrior must have a predictor and looks at a task. Got none.")
+        code = graph_code(self.space_)
+        with single_thread():
+            parts = [
+                self.predictor.score_all(code.write(C[start : start + _CHUNK]), self.looks)
+                for start in range(0, len(C), _CHUNK)
+            ]
+        return torch.cat(parts).mean(dim=1, keepdim=True).double().numpy()

@@ -1,0 +1,43 @@
+"""How a MetaD2A is trained. Light to import, for the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["MetaRecipe"]
+
+
+@dataclass(frozen=True)
+class MetaRecipe:
+    """How a MetaD2A is trained.
+
+    Parameters
+    ----------
+    predictor_steps, generator_steps : int
+        At most; early stopping may end them sooner.
+    learning_rate : float
+        Its peak.
+    views : int
+        Of a step of the predictor: all their tasks and architectures.
+    graphs : int
+        Of a step of the generator; as many again are only reconstructed.
+    beta : float
+        Of the generator's divergence.
+    hidden, latent : int
+        Widths of the networks.
+    every, patience : int
+        Steps between two looks at what is kept out, and looks without progress that end the training.
+    seed : int
+    """
+
+    predictor_steps: int = 3000
+    generator_steps: int = 4000
+    learning_rate: float = 1e-3
+    views: int = 4
+    graphs: int = 64
+    beta: float = 0.005
+    hidden: int = 128
+    latent: int = 56
+    every: int = 50
+    patience: int = 20
+    seed: int = 0
