@@ -2,7 +2,8 @@
 
 Four steps, in this order: `accuracies` (the extremes, random subnets, then the front that a search finds, on CIFAR-10),
 `transfer` (some of the same subnets with a closed-form head on other images), `latencies` (of all of them, in one
-process; nothing else should run), `write` (the parquet files). What is measured is kept, so that a step goes on where
+process and in several passes, since a machine that others share is another one some minutes later; nothing else should
+run), `write` (the parquet files). What is measured is kept, so that a step goes on where
 it stopped; one that is done takes no time.
 """
 
@@ -35,8 +36,9 @@ from surronas.datasets.table_file import write_table
 from surronas.journal import Journal
 from surronas.spaces.base import IntArray, SearchSpace
 from surronas.supernet.evaluator import SupernetEvaluator
-from surronas.supernet.latency import Reference
+from surronas.supernet.latency import Reference, latency_columns, measure_latency
 from surronas.supernet.machine import has_bfloat16
+from surronas.supernet.network import SuperNet
 from surronas.supernet.pretrained import find_pretrained
 from surronas.supernet.weights import load_supernet
 
@@ -44,7 +46,7 @@ STEPS = ("accuracies", "transfer", "latencies", "write")
 BLOCK = 48  # three of the blocks in which latencies are measured
 CALIBRATION = 2000
 SPLITS: dict[str, dict[str, Any]] = {"fashion_mnist": {}, "digits": {"validation_size": 400, "test_size": 500}}
-ACCURACIES, LATENCIES = ("val_accuracy", "test_accuracy"), ("latency_ms", "latency_64_ms")
+ACCURACIES = ("val_accuracy", "test_accuracy")
 
 Cell = dict[str, Any]
 
@@ -71,7 +73,7 @@ def transferred(cells: list[Cell], n: int) -> list[Cell]:
 
 
 def measure(
-    journal: Journal, cells: list[Cell], evaluator: Callable[[], SupernetEvaluator], extra: Callable[[], Cell] = dict
+    journal: Journal, cells: list[Cell], evaluate: Callable[[IntArray], pd.DataFrame], extra: Callable[[], Cell] = dict
 ) -> None:
     """Evaluate what the journal lacks, block by block; a block is in it as soon as it is measured."""
     done = {tuple(cell["arch"]) for cell in journal.cells}
@@ -79,7 +81,7 @@ def measure(
     began = time.monotonic()
     for start in range(0, len(todo), BLOCK):
         block = todo[start : start + BLOCK]
-        frame = evaluator().evaluate(archs_of(block))
+        frame = evaluate(archs_of(block))
         for cell, values in zip(block, frame.to_dict("records"), strict=True):
             journal.append(cell | values | extra())
         each = (time.monotonic() - began) / (start + len(block))
@@ -90,12 +92,12 @@ def measure(
 def run_accuracies(args: argparse.Namespace) -> list[Cell]:
     settings = {"n_validation": args.validation, "n_test": args.test}
     journal = open_journal(args, "accuracies", **settings)
-    evaluator = cache(partial(make_evaluator, args, "cifar10", targets=ACCURACIES, n_jobs=args.jobs, **settings))
+    evaluate = evaluation(args, "cifar10", **settings)
     space = load_supernet(args.weights).space
-    measure(journal, drawn(space, args.random), evaluator)
+    measure(journal, drawn(space, args.random), evaluate)
     while missing := max(0, args.front - sum(cell["origin"] == "front" for cell in journal.cells)):
         known, accuracy = archs_of(journal.cells), np.array([cell["val_accuracy"] for cell in journal.cells])
-        measure(journal, cells_of(promising(space, known, accuracy, min(BLOCK, missing)), "front"), evaluator)
+        measure(journal, cells_of(promising(space, known, accuracy, min(BLOCK, missing)), "front"), evaluate)
     return journal.cells
 
 
@@ -106,32 +108,33 @@ def run_transfer(args: argparse.Namespace) -> dict[str, list[Cell]]:
         settings = {"head": "ridge", "n_validation": sizes.get("validation_size", args.validation)}
         settings["n_test"] = sizes.get("test_size", args.test)
         journal = open_journal(args, dataset, **settings)
-        evaluator = partial(make_evaluator, args, dataset, targets=ACCURACIES, n_jobs=args.jobs, **settings)
-        measure(journal, cells, cache(evaluator))
+        measure(journal, cells, evaluation(args, dataset, **settings))
         measured[dataset] = journal.cells
     return measured
 
 
-def run_latencies(args: argparse.Namespace) -> list[Cell]:
-    """The reference is the subnet of median multiply-adds; what it takes is kept, for other sessions to be comparable."""
-    journal = open_journal(args, "latencies", cpu=cpu())
-    cells = run_accuracies(args)
+def run_latencies(args: argparse.Namespace) -> list[list[Cell]]:
+    """Pass by pass, each in an order of its own. The reference is the subnet of median multiply-adds."""
+    cells, supernet = run_accuracies(args), load_supernet(args.weights)
+    X, space = archs_of(cells), supernet.space
+    network = supernet.extract(X[space.cost(X)["madds"].argsort()[len(X) // 2]])
+    passes = []
+    for number in range(args.passes):
+        journal = open_journal(args, f"latencies-{number}", cpu=cpu(), rounds=args.rounds)
+        reference = Reference(network, (3, network.resolution, network.resolution))
+        if journal.cells:  # from another session: its times are to be comparable
+            reference.seconds |= {int(size): value for size, value in journal.cells[0]["reference"].items()}
+        order = np.random.default_rng(number).permutation(len(cells))
+        evaluate = partial(latencies_of, supernet, reference, args.rounds)
+        known = partial(lambda reference: {"load": os.getloadavg()[0], "reference": reference.seconds}, reference)
+        measure(journal, [cells[row] for row in order], evaluate, known)
+        passes.append(journal.cells)
+    return passes
 
-    @cache
-    def evaluator() -> SupernetEvaluator:
-        made = make_evaluator(args, "cifar10", targets=LATENCIES)
-        X, space = archs_of(cells), made.supernet.space
-        network = made.supernet.extract(X[space.cost(X)["madds"].argsort()[len(X) // 2]])
-        known = journal.cells[0]["reference"] if journal.cells else {}
-        seconds = {int(size): value for size, value in known.items()}
-        made.reference = Reference(network, (3, network.resolution, network.resolution), seconds)
-        return made
 
-    def extra() -> Cell:
-        return {"load": os.getloadavg()[0], "reference": evaluator().reference.seconds}
-
-    measure(journal, cells, evaluator, extra)
-    return journal.cells
+def latencies_of(supernet: SuperNet, reference: Reference, n_rounds: int, X: IntArray) -> pd.DataFrame:
+    networks = [supernet.extract(x) for x in X]
+    return measure_latency(networks, (1, 64), n_rounds=n_rounds, reference=reference)
 
 
 def open_journal(args: argparse.Namespace, what: str, **settings: Any) -> Journal:
@@ -140,8 +143,17 @@ def open_journal(args: argparse.Namespace, what: str, **settings: Any) -> Journa
     return Journal(args.out / f"{what}.jsonl", header)
 
 
-def make_evaluator(args: argparse.Namespace, dataset: str, **settings: Any) -> SupernetEvaluator:
-    return SupernetEvaluator(load_supernet(args.weights), images_of(dataset), n_calibration=CALIBRATION, **settings)
+def evaluation(args: argparse.Namespace, dataset: str, **settings: Any) -> Callable[[IntArray], pd.DataFrame]:
+    """What measures accuracies; it is made when there is something to measure."""
+
+    @cache
+    def evaluator() -> SupernetEvaluator:
+        supernet, images = load_supernet(args.weights), images_of(dataset)
+        return SupernetEvaluator(
+            supernet, images, targets=ACCURACIES, n_calibration=CALIBRATION, n_jobs=args.jobs, **settings
+        )
+
+    return lambda X: evaluator().evaluate(X)
 
 
 @cache
@@ -153,24 +165,37 @@ def images_of(dataset: str) -> ImageData:
 
 
 def run_write(args: argparse.Namespace) -> None:
-    latencies = run_latencies(args)
-    write(args, "cifar10", run_accuracies(args), latencies)
+    passes = run_latencies(args)
+    write(args, "cifar10", run_accuracies(args), passes)
     for dataset, cells in run_transfer(args).items():
         write(args, dataset, cells, [])
 
 
-def write(args: argparse.Namespace, dataset: str, cells: list[Cell], latencies: list[Cell]) -> None:
+def mean_of(passes: list[list[Cell]], space: SearchSpace, archs: IntArray) -> pd.DataFrame:
+    """Latencies and spreads, a row an architecture, each pass on the first one's scale."""
+    names = [name for size in (1, 64) for name in latency_columns(size)]
+    frames = [
+        pd.DataFrame(cells).set_index(space.key(archs_of(cells))).loc[space.key(archs), names].reset_index(drop=True)
+        for cells in passes
+    ]
+    for latency, spread in (latency_columns(size) for size in (1, 64)):
+        for frame in frames[1:]:
+            frame[[latency, spread]] *= (frames[0][latency] / frame[latency]).median()
+        logs = np.log([frame[latency] for frame in frames])
+        show(f"{latency}: passes differ by {100 * (logs - logs.mean(0)).std(0, ddof=1).mean():.1f} % (sd)")
+    return pd.DataFrame(np.mean([frame[names] for frame in frames], axis=0), columns=names)
+
+
+def write(args: argparse.Namespace, dataset: str, cells: list[Cell], passes: list[list[Cell]]) -> None:
     """One table; its file goes where the loader looks for it, or into ``--to``."""
     space, images = load_supernet(args.weights).space, images_of(dataset)
     archs = archs_of(cells)
     targets = pd.DataFrame(cells)[list(ACCURACIES)].join(space.cost(archs))
-    if latencies:
-        by_arch = pd.DataFrame(latencies).set_index(space.key(archs_of(latencies))).loc[space.key(archs)]
-        names = [name for latency in LATENCIES for name in (latency, f"{latency[:-3]}_spread_ms")]
-        targets = targets.join(by_arch[names].reset_index(drop=True))
+    if passes:
+        targets = targets.join(mean_of(passes, space, archs))
     described = [target for target in targets_on(args, dataset) if target.name in targets]
     origin = pd.DataFrame(cells)[["origin"]]
-    info = info_of(args, images, origin["origin"], [cell["load"] for cell in latencies])
+    info = info_of(args, images, origin["origin"], [cell["load"] for cells in passes for cell in cells])
     table = BenchmarkTable("mbconv_cifar10", space, archs, targets, described, info, dataset, context=origin)
     path = path_of(dataset) if args.to is None else args.to / path_of(dataset).name
     write_table(table, path)
@@ -182,7 +207,11 @@ def targets_on(args: argparse.Namespace, dataset: str) -> list[Target]:
     sizes = SPLITS.get(dataset, {})
     n_train = min(CALIBRATION, len(images_of(dataset).indices["train"]))
     head = "" if dataset == "cifar10" else "; a ridge head fitted to the features of these"
-    batch = "in float32 on one thread, batch norms folded, channels last, torch eager; median of nine samples"
+    batch = (
+        "in float32 on one thread, batch norms folded, channels last, torch eager; mean over "
+        f"{args.passes} passes of the median of {args.rounds} samples"
+    )
+    spread = "Interquartile range of a pass's samples, mean over the passes, of"
     return [
         Target(
             f"{short}_accuracy",
@@ -197,9 +226,9 @@ def targets_on(args: argparse.Namespace, dataset: str) -> list[Target]:
         Target("params", "", False, "size", "Parameters"),
         Target("madds", "", False, "compute", "Multiply-adds of an image at the subnet's own resolution"),
         Target("latency_ms", "ms", False, "latency", f"A batch of 1 {batch}"),
-        Target("latency_spread_ms", "ms", False, "spread", "Interquartile range of the samples of latency_ms"),
+        Target("latency_spread_ms", "ms", False, "spread", f"{spread} latency_ms"),
         Target("latency_64_ms", "ms", False, "latency", f"A batch of 64 {batch}"),
-        Target("latency_64_spread_ms", "ms", False, "spread", "Interquartile range of the samples of latency_64_ms"),
+        Target("latency_64_spread_ms", "ms", False, "spread", f"{spread} latency_64_ms"),
     ]
 
 
@@ -253,6 +282,8 @@ if __name__ == "__main__":
     parser.add_argument("--transfer", type=int, default=500, help="random subnets on the other images")
     parser.add_argument("--validation", type=int, default=2500, help="validation images")
     parser.add_argument("--test", type=int, default=5000, help="test images")
+    parser.add_argument("--passes", type=int, default=3, help="over all subnets, for latencies")
+    parser.add_argument("--rounds", type=int, default=3, help="samples of a subnet in a pass")
     parser.add_argument("--jobs", type=int, default=2, help="processes for accuracies")
     parser.add_argument("--out", type=Path, default=Path("runs/supernet_table"), help="what is measured")
     parser.add_argument("--to", type=Path, help="folder for the parquet files; by default the package's own")

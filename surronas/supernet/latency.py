@@ -40,7 +40,8 @@ class Reference:
     network : torch.nn.Module
     image_shape : (channels, height, width)
     seconds : dict of int to float
-        Batch size -> seconds; what is missing is entered by the first block: the tenth percentile of its samples.
+        Batch size -> seconds; what is missing is entered by the first block: the tenth percentile of its means around
+        a sample.
     """
 
     network: nn.Module
@@ -67,13 +68,13 @@ def measure_latency(
     logits. Nothing else should run meanwhile.
 
     Networks are measured in blocks of 16. All of a block are warmed up; then come ``n_rounds`` rounds, in each of which
-    every network is sampled once at every batch size, in a new random order. A sample is an untimed call, for the
-    caches, and as many timed ones as take ``min_seconds``.
+    every network is sampled once, one batch size after the other, in a new random order. A sample is an untimed call,
+    for the caches, and as many timed ones as take ``min_seconds``.
 
     On shared machines a neighbour on the same core makes everything half as slow again, for seconds or minutes; a
-    median would be that of either state. So the reference network is sampled at the same batch size just before and
-    just after each sample, and what all three have in common is taken out: a sample counts as its ratio to the mean of
-    the two, times what the reference takes undisturbed. The latency is the median of these.
+    median would be that of either state. So the reference network is sampled between each two, at the same batch size,
+    and what disturbs both is taken out: a sample counts as its ratio to the mean of the reference's just before and
+    just after it, times what the reference takes undisturbed. The latency is the median of these.
 
     Parameters
     ----------
@@ -175,24 +176,25 @@ def _measure_block(
     reference: Reference,
 ) -> NDArray[np.float64]:
     """(networks, batch sizes, rounds) seconds a call, as if the reference were undisturbed all the time."""
-    jobs: list[Job] = []
-    for network, shape in (*block, (reference.network, reference.image_shape)):
-        copy = deployed(network)
-        for size in batch_sizes:
-            jobs.append(_job(copy, torch.from_numpy(rng.standard_normal((size, *shape), dtype=np.float32))))
-    n_calls = [max(1, ceil(min_seconds / _sample(job, 1))) for job in jobs]
-    n_own, n_sizes = len(jobs) - len(batch_sizes), len(batch_sizes)
-    times = np.empty((n_own, n_rounds, 3))
+    copies = [(deployed(network), shape) for network, shape in (*block, (reference.network, reference.image_shape))]
+    jobs: list[list[Job]] = []
+    for size in batch_sizes:
+        draws = (torch.from_numpy(rng.standard_normal((size, *shape), dtype=np.float32)) for _, shape in copies)
+        jobs.append([_job(copy, pixels) for (copy, _), pixels in zip(copies, draws, strict=True)])
+    n_calls = [[max(1, ceil(min_seconds / _sample(job, 1))) for job in of_size] for of_size in jobs]
+    samples, around = np.empty((2, len(block), len(batch_sizes), n_rounds))
     for turn in range(n_rounds):
-        for j in rng.permutation(n_own):
-            around = n_own + j % n_sizes
-            times[j, turn] = [_sample(jobs[of], n_calls[of]) for of in (around, j, around)]
-    before, samples, after = np.moveaxis(times.reshape(-1, n_sizes, n_rounds, 3), 3, 0)
+        for k in rng.permutation(len(batch_sizes)):
+            order = rng.permutation(len(block))
+            beside = [_sample(jobs[k][-1], n_calls[k][-1])]
+            for j in order:
+                samples[j, k, turn] = _sample(jobs[k][j], n_calls[k][j])
+                beside.append(_sample(jobs[k][-1], n_calls[k][-1]))
+            around[order, k, turn] = (np.array(beside[:-1]) + beside[1:]) / 2
     for k, size in enumerate(batch_sizes):
-        beside = np.concatenate([before[:, k], after[:, k]])
-        reference.seconds.setdefault(size, float(np.percentile(beside, _UNDISTURBED)))
+        reference.seconds.setdefault(size, float(np.percentile(around[:, k], _UNDISTURBED)))
     undisturbed = np.array([reference.seconds[size] for size in batch_sizes])
-    corrected: NDArray[np.float64] = samples / ((before + after) / 2) * undisturbed[:, None]
+    corrected: NDArray[np.float64] = samples / around * undisturbed[:, None]
     return corrected
 
 

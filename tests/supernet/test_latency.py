@@ -58,19 +58,20 @@ def test_columns_and_values(clock):
 
 def test_a_round_samples_every_network_and_size_once_in_an_order_of_its_own(clock):
     reference = Reference(Layers(1, "reference"), (3, 4, 4))
-    networks = [Layers(1, name) for name in "abcd"]
+    networks = [Layers(1, name) for name in "abcdef"]
     measure_latency(networks, (1, 2), n_rounds=5, min_seconds=0, reference=reference)
-    jobs = [(name, size) for name in [*"abcd", "reference"] for size in (1, 2)]
+    jobs = [(name, size) for size in (1, 2) for name in [*"abcdef", "reference"]]
     first, samples = clock.calls[: 2 * len(jobs)], clock.calls[2 * len(jobs) :]
     assert first[::2] == first[1::2] == jobs  # each timed call follows an untimed one
     assert samples[::2] == samples[1::2]
-    before, own, after = samples[::6], samples[2::6], samples[4::6]
-    assert before == after == [("reference", size) for _, size in own]
-    rounds = [own[start : start + 8] for start in range(0, len(own), 8)]
-    assert len(rounds) == 5
-    for order in rounds:
-        assert sorted(order) == sorted(jobs[:8])
-    assert len({tuple(order) for order in rounds}) == 5
+    sequences = [samples[start : start + 26 : 2] for start in range(0, len(samples), 26)]
+    assert len(sequences) == 5 * 2
+    for sequence in sequences:
+        (size,) = {size for _, size in sequence}
+        assert sequence[::2] == [("reference", size)] * 7
+        assert sorted(sequence[1::2]) == [(name, size) for name in "abcdef"]
+    assert len({tuple(sequence) for sequence in sequences}) == 10
+    assert all({a[0][1], b[0][1]} == {1, 2} for a, b in zip(sequences[::2], sequences[1::2], strict=True))
 
 
 def test_short_calls_are_repeated_within_a_sample(clock):
