@@ -99,6 +99,23 @@ class AdditiveGaussianProcess(Predictor):
             stds.append(np.sqrt(np.maximum(prior - explained, 1e-12)))
         return np.concatenate(means), np.concatenate(stds)
 
+    def _covariances(self, X: FloatArray, noise: bool) -> FloatArray:
+        b, q, _ = X.shape
+        rows = (X - self.center_) / self.scale_
+        white = solve_triangular(self.factor_, self._covariance(rows.reshape(b * q, -1)).T, lower=True)
+        white = white.reshape(-1, b, q)
+        used = self.weights_ > 0
+        rows = rows[:, :, used]
+        singles, squares = np.zeros((b, q, q)), np.zeros((b, q, q))
+        for weight, feature in zip(self.weights_[used], np.moveaxis(rows, 2, 0), strict=True):
+            r = np.abs(feature[:, :, None] - feature[:, None]) * (_ROOT3 / self.lengthscale_)
+            z = weight * (1 + r) * np.exp(-r)
+            singles += z
+            squares += np.square(z)
+        among = singles + self.pairs_ * (np.square(singles) - squares) / 2
+        among += self.linear_ * (rows @ rows.swapaxes(1, 2)) + noise * self.noise_ * np.eye(q)
+        return np.asarray(among - np.einsum("nbq,nbr->bqr", white, white))
+
     def _covariance(self, A: FloatArray) -> FloatArray:
         """(len(A), n) with the training rows. Genes have few values, so a kernel is computed once for each of them."""
         B, singles = self.X_, np.zeros((len(A), len(self.X_)))

@@ -13,6 +13,8 @@ __all__ = ["FloatArray", "Predictor"]
 
 FloatArray = NDArray[np.float64]
 
+_CHUNK = 4096
+
 
 class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """A regressor on features with a standard deviation.
@@ -70,8 +72,35 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         mean = self.y_mean_ + self.y_scale_ * mean
         return (mean, self.y_scale_ * np.asarray(std, dtype=np.float64)) if return_std else mean
 
+    def predict_covariance(self, X: Any, noise: bool = True) -> FloatArray:
+        """Predict how rows that are taken together vary together.
+
+        Parameters
+        ----------
+        X : (b, q, d) array of finite floats
+            b groups of q rows.
+        noise : bool, default=True
+            Of measurements as well: the diagonal is the square of ``predict``'s standard deviation. Else of the function
+            that is measured, where the predictor tells them apart, as Gaussian processes do.
+
+        Returns
+        -------
+        (b, q, q) float64, in the square of the unit of y
+            Diagonal where the predictor knows no covariances.
+        """
+        check_is_fitted(self)
+        X = np.asarray(X, dtype=np.float64)
+        size = max(_CHUNK // max(X.shape[1], 1), 1)
+        parts = [self._covariances(X[start : start + size], noise) for start in range(0, len(X), size)]
+        return np.concatenate([np.empty((0, *X.shape[1:2] * 2)), *parts]) * self.y_scale_**2
+
     def _fit(self, X: FloatArray, y: FloatArray) -> None:
         raise NotImplementedError
 
     def _predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
         raise NotImplementedError
+
+    def _covariances(self, X: FloatArray, noise: bool) -> FloatArray:
+        """(b, q, d) -> (b, q, q) on the scale of standardised targets; a subclass that knows covariances overrides it."""
+        _, std = self._predict(np.ascontiguousarray(X.reshape(-1, X.shape[2])))
+        return np.square(std).reshape(X.shape[:2])[:, :, None] * np.eye(X.shape[1])
