@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from surronas.predictors import register_predictor
-from surronas.predictors.base import FloatArray
+from surronas.predictors.base import FloatArray, Predictor
 from surronas.predictors.gp import GaussianProcess
 
 __all__ = ["Residual"]
@@ -55,6 +55,11 @@ class Residual(GaussianProcess):
             return line, np.full(len(X), max(self.residual_std_, 1e-6))
         mean, std = super()._predict(X[:, ~self.is_prior_])
         return line + mean, std
+
+    def _covariances(self, X: FloatArray, noise: bool) -> FloatArray:
+        if not self.rest_widths_:
+            return Predictor._covariances(self, X, noise)
+        return super()._covariances(X[:, :, ~self.is_prior_], noise)
 
     def _widths(self, n_columns: int) -> list[int]:
         return self.rest_widths_

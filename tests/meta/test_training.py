@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.stats import spearmanr
 
 import surronas as sn
 from surronas.exceptions import InvalidFileError, InvalidInputError, SurronasWarning, UnknownNameError
@@ -28,7 +27,7 @@ SPACE = MBConv(
     [Stage(False, 16, 2, (1, 2, 3), (3, 5), (1, 2, 3))], resolutions=(8, 12, 16), widths=(0.5, 1.0), stem=8, features=16
 )
 RECIPE = MetaRecipe(
-    predictor_steps=120, generator_steps=40, learning_rate=5e-3, views=3, graphs=16, hidden=16, latent=8, every=20
+    predictor_steps=120, generator_steps=240, learning_rate=6e-3, views=3, graphs=24, hidden=24, latent=8, every=40
 )
 
 
@@ -133,11 +132,11 @@ def test_a_stopped_training_ends_as_one_that_was_not(trained, database, supernet
     """Stopped in the predictor, then in the generator."""
     whole, _ = trained
     monkeypatch.setattr("surronas.meta.fitting._SECONDS", 0.0)
-    for stop_at in (60, 40):
-        advance = training.Fitting._advance
+    advance = training.Fitting._advance
+    for n_steps, step in ((RECIPE.predictor_steps, 80), (RECIPE.generator_steps, 40)):
 
-        def stopped(fitting, stop_at=stop_at, advance=advance):
-            if (fitting.n_steps, fitting.step) == ({60: 120, 40: 40}[stop_at], 60 if stop_at == 60 else 20):
+        def stopped(fitting, where=(n_steps, step)):
+            if (fitting.n_steps, fitting.step) == where:
                 raise KeyboardInterrupt
             advance(fitting)
 
@@ -168,6 +167,7 @@ def test_the_file_is_loaded_with_its_supernet_only(trained, supernet, tmp_path):
     assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
     with pytest.raises(InvalidFileError, match="names no supernet"):
         MetaD2A.load(path)
+    torch.manual_seed(1)
     with pytest.raises(InvalidInputError, match="other weights"):
         MetaD2A.load(path, SuperNet(SPACE, 10))
     with pytest.raises(UnknownNameError, match="trained MetaD2A"):
@@ -218,8 +218,8 @@ def test_a_design_has_the_ends_and_the_front_between(trained):
     keys = SPACE.key(X)
     assert SPACE.key(SPACE.smallest()[None])[0] in keys
     assert SPACE.key(SPACE.largest()[None])[0] in keys
-    score, madds = model.predict(X, images)["score"], SPACE.cost(X)["madds"]
-    assert spearmanr(score, madds).statistic > 0 or len(set(madds)) > 4
+    madds = SPACE.cost(X)["madds"]
+    assert ((madds > madds.min()) & (madds < madds.max())).sum() >= 5
 
 
 def test_one_view_is_too_few(database):
