@@ -61,8 +61,8 @@ class SurrogateModel(Model):  # type: ignore[misc]
     >>> table = sn.load_benchmark("analog_nasbench")
     >>> train, _ = table.split(40, random_state=0)
     >>> y = table.targets["baseline_accuracy"].to_numpy()[train]
-    >>> gp = sn.fit_predictor(table.archs[train], y, space=table.space, encoder="one_hot", predictor="gp", random_state=0)
-    >>> gain = LogExpectedImprovement(SurrogateModel(gp), best_f=y.max())
+    >>> surrogate = sn.fit_predictor(table.archs[train], y, space=table.space, predictor="one_hot:gp", random_state=0)
+    >>> gain = LogExpectedImprovement(SurrogateModel(surrogate), best_f=y.max())
     >>> best, value = optimize_acqf_discrete(gain, q=1, choices=choices(table.space, table.archs[:2000]))
     >>> best.shape
     torch.Size([1, 6])
@@ -93,7 +93,7 @@ class SurrogateModel(Model):  # type: ignore[misc]
         ----------
         X : (..., q, n_genes) tensor of genotypes
         observation_noise : bool, default=False
-            True: of measurements, whose standard deviation is that of ``Surrogate.predict``. False: of what is measured.
+            True: of measurements, whose standard deviation is that of ``Surrogate.predict``. Else of what is measured.
         """
         space = self.surrogate.space
         groups = X.detach().cpu().numpy().reshape(-1, X.shape[-2], space.n_genes)

@@ -29,7 +29,7 @@ _DRAWN = 256
 
 
 class SurrogateAssistance(Callback):  # type: ignore[misc]
-    """Makes a genetic algorithm surrogate-assisted: ``minimize(problem, algorithm, callback=SurrogateAssistance(space))``.
+    """Makes a genetic algorithm surrogate-assisted: ``minimize(..., callback=SurrogateAssistance(space))``.
 
     After the first generation, surrogates of objectives and constraints learn from all that was evaluated. From then on
     the algorithm's own mating and survival run for some generations on what the surrogates say, and of the
@@ -83,8 +83,8 @@ class SurrogateAssistance(Callback):  # type: ignore[misc]
             )
         if problem.n_eq_constr or problem.n_var != self.space.n_genes:
             raise InvalidInputError(
-                f"The problem must have {self.space.n_genes} variables, one a gene of the space {self.space.name!r}, and "
-                f"no equality constraints. Got {problem.n_var} and {problem.n_eq_constr}."
+                f"The problem must have {self.space.n_genes} variables, one a gene of the space {self.space.name!r}, "
+                f"and no equality constraints. Got {problem.n_var} and {problem.n_eq_constr}."
             )
         bounds = {f"g{i}": 0.0 for i in range(problem.n_ieq_constr)}
         targets = {f"f{i}": False for i in range(problem.n_obj)} | dict.fromkeys(bounds, False)

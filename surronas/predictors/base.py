@@ -80,8 +80,8 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         X : (b, q, d) array of finite floats
             b groups of q rows.
         noise : bool, default=True
-            Of measurements as well: the diagonal is the square of ``predict``'s standard deviation. Else of the function
-            that is measured, where the predictor tells them apart, as Gaussian processes do.
+            Of measurements as well: the diagonal is the square of ``predict``'s standard deviation. Else of the
+            function that is measured, where the predictor tells them apart, as Gaussian processes do.
 
         Returns
         -------
@@ -101,6 +101,6 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         raise NotImplementedError
 
     def _covariances(self, X: FloatArray, noise: bool) -> FloatArray:
-        """(b, q, d) -> (b, q, q) on the scale of standardised targets; a subclass that knows covariances overrides it."""
+        """(b, q, d) -> (b, q, q), for standardised targets; a subclass that knows covariances overrides it."""
         _, std = self._predict(np.ascontiguousarray(X.reshape(-1, X.shape[2])))
         return np.square(std).reshape(X.shape[:2])[:, :, None] * np.eye(X.shape[1])

@@ -46,7 +46,9 @@ def matern(a, b, ell):
 
 def of_gp(model, a, b):
     splits = np.cumsum(model.widths_)[:-1]
-    parts = zip(np.split(a, splits), np.split(b, splits), model.lengthscales_, model.smooth_, model.linear_, strict=True)
+    parts = zip(
+        np.split(a, splits), np.split(b, splits), model.lengthscales_, model.smooth_, model.linear_, strict=True
+    )
     return sum(smooth * matern(u, v, ell) + linear * (u @ v) for u, v, ell, smooth, linear in parts)
 
 
