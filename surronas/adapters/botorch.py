@@ -20,6 +20,8 @@ from surronas.threads import quietly
 
 __all__ = ["SurrogateModel", "choices"]
 
+_JITTER = 1e-8  # of a variance of about 1: the same architecture may be there twice
+
 
 def choices(space: SearchSpace, archs: Any = None) -> Tensor:
     """Architectures as the ``choices`` of ``optimize_acqf_discrete``.
@@ -124,6 +126,7 @@ class SurrogateModel(Model):  # type: ignore[misc]
                 scores += weight / total * mean
                 square += weight / total * (covariance + mean[:, :, None] * mean[:, None])
         covariance = (square - scores[:, :, None] * scores[:, None]) * switching.conformal_.scale**2
+        covariance += _JITTER * np.eye(q)
         # From scores to the target's unit: by the slope that Surrogate.predict has for its standard deviation.
         mean, spread = switching.predict_scores(C)
         inverse = switching.targets_.inverse

@@ -48,8 +48,9 @@ def test_configurations_are_architectures():
             assert space.is_valid(from_config(space, drawn)[None]).all()
 
 
-def test_the_simulator_runs_it_on_a_table(table):
+def test_the_simulator_runs_it_on_a_table(table, tmp_path, monkeypatch):
     """Syne Tune's own tuner: workers in parallel on simulated time, nothing evaluated twice."""
+    monkeypatch.setenv("SYNETUNE_FOLDER", str(tmp_path))
     box = TableBlackbox(table, ["val_accuracy", "latency_ms"], seconds=30.0)
     scheduler = SingleFidelityScheduler(
         config_space(table.space), metrics=["latency_ms", "val_accuracy"], searcher=searcher(table.space, 2)
