@@ -290,7 +290,7 @@ COMMANDS = (
     Command("proxies", "Score untrained networks of a search space.", _proxies_arguments, _proxies),
     Command("supernet", "Train supernets.", _supernet_arguments),
     Command("search", "Search for architectures, or go on with a search.", _search_arguments, _search),
-    Command("meta", "Measure architectures on many tasks.", _meta_arguments),
+    Command("meta", "Learn from many tasks to propose architectures for images.", _meta_arguments),
     Command("demo", "Fit, predict, compare and search on embedded data; leaves a page.", _demo_arguments, _demo),
 )
 
