@@ -150,7 +150,8 @@ def test_known_objectives_are_not_predicted(table, objective):
         return {"latency": table.targets["latency_ms"].to_numpy()[rows]}
 
     study = optuna.create_study(sampler=sampler(table.space, cost=latency), directions=["minimize"] * 2)
-    study.set_metric_names(["error", "latency"])
+    with pytest.warns(optuna.exceptions.ExperimentalWarning):
+        study.set_metric_names(["error", "latency"])
     study.optimize(objective, n_trials=8)
     assert list(study.trials[-1].system_attrs["surronas:surrogates"]) == ["error"]
 
