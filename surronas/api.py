@@ -58,9 +58,9 @@ def fit_predictor(
         that are computed where they are missing, give ``get_encoder("zero_cost", proxies=scorer, scores=frame)``.
         None: not used.
     source : MetaD2A or MetaDatabase, optional
-        What was learnt of the space's architectures on other tasks. ``"auto"`` then also tries its prediction for the
-        task of ``images``, by itself and corrected by a Gaussian process; where that is no help, cross-validation
-        gives it little weight or none. The surrogate cannot be saved.
+        What was learnt of the space's architectures on other tasks. ``"auto"`` then tries its prediction for the task
+        of ``images`` by itself, corrected by a Gaussian process, and as a feature beside all others, which a candidate
+        is free to make nothing of. The surrogate cannot be saved.
     images : ImageData, optional
         Of the task that ``y`` was measured on; with ``source`` only.
     random_state : int, RandomState or None, default=None

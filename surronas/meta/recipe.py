@@ -31,7 +31,7 @@ class MetaRecipe:
     """
 
     predictor_steps: int = 3000
-    generator_steps: int = 4000
+    generator_steps: int = 3000
     learning_rate: float = 1e-3
     views: int = 4
     graphs: int = 64

@@ -103,7 +103,9 @@ def train_metad2a(
         "generator": {"steps": of_generator.record[-1][0], "kept_out_log_likelihood": _best(of_generator)},
         "command": command,
     }
-    vectors = task_vectors(predictor, lessons, recipe.seed)
+    for network in (predictor, generator):
+        network.half().float()  # what the file holds
+    vectors = task_vectors(predictor, lessons, recipe.seed).half().float()
     model = MetaD2A(database.space, supernet, predictor, generator, {"supernet": name, **card}, vectors)
     model.save(folder / RESULT)
     return model

@@ -36,6 +36,8 @@ def save_networks(
 ) -> None:
     """Write a file that ``load_networks`` reads; it is whole or absent, whenever the writer is killed.
 
+    Weights that float16 holds exactly, as ``train_metad2a`` leaves them, are stored so; what is read is what was written.
+
     Raises
     ------
     InvalidInputError
@@ -53,11 +55,11 @@ def save_networks(
         raise InvalidInputError(f"The card of a MetaD2A must be what JSON can hold: {error}.") from error
     parts = {"predictor": predictor, "generator": generator}
     tensors = {
-        f"{name}.{key}": value.detach().contiguous()
+        f"{name}.{key}": _compact(value.detach())
         for name, model in parts.items()
         for key, value in model.state_dict().items()
     }
-    tensors[_VECTORS] = task_vectors.contiguous()
+    tensors[_VECTORS] = _compact(task_vectors)
     write_atomic(path, to_bytes(tensors, {_KEY: text}))
 
 
@@ -81,7 +83,7 @@ def load_networks(
                 raise InvalidFileError(
                     f"it has format version {head['version']!r}; this library reads up to {_VERSION}"
                 )
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
         if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
             raise InvalidFileError("it has values that are not finite")
         space = space_from_spec(head["space"])
@@ -99,3 +101,8 @@ def load_networks(
     except Exception as error:  # a hostile head may break whatever reads it
         said = str(error).rstrip(".") if isinstance(error, SurronasError) else repr(error)
         raise InvalidFileError(f"{name!r} holds no whole MetaD2A: {said}.") from error
+
+
+def _compact(values: Tensor) -> Tensor:
+    half = values.half()
+    return half.contiguous() if torch.equal(half.float(), values) else values.contiguous()

@@ -66,7 +66,7 @@ def resolve_candidates(
     zero_cost : bool, default=False
         Whether ``"auto"`` also tries encodings with zero-cost proxies.
     prior : bool, default=False
-        Whether ``"auto"`` also tries what was learnt on other tasks, by itself and corrected.
+        Whether ``"auto"`` has what was learnt on other tasks: by itself, corrected, and as a feature beside all others.
     """
     predictors = _listed(predictor, "predictor", (str, Predictor))
     encoders = _listed(encoder, "encoder", (str,))
@@ -145,8 +145,11 @@ def _portfolio(space: SearchSpace, zero_cost: bool, prior: bool) -> list[tuple[s
     else:
         pairs = [(view, "gp"), (view, "additive_gp"), (everything, "gp"), (everything, "linear")]
         pairs += [(view, "xgboost"), (view, "extra_trees")]
-    learnt = [("prior", "linear"), (f"prior+{view}", "residual")] if prior else []
-    return learnt + pairs + [(f"{encoder}+zero_cost", predictor) for encoder, predictor in pairs if zero_cost]
+    pairs += [(f"{encoder}+zero_cost", predictor) for encoder, predictor in pairs if zero_cost]
+    if prior:  # to every one of them: those without it would dilute what ten labels cannot yet tell is better
+        pairs = [(f"prior+{encoder}", predictor) for encoder, predictor in pairs]
+        pairs = [("prior", "linear"), (f"prior+{view}", "residual"), *pairs]
+    return pairs
 
 
 def _views(space: SearchSpace, predictor: Predictor, zero_cost: bool, prior: bool) -> list[str]:
@@ -154,5 +157,5 @@ def _views(space: SearchSpace, predictor: Predictor, zero_cost: bool, prior: boo
     if predictor.reads_graphs:
         return ["graph"]
     views = list(dict.fromkeys(_auto_views(space, _graph_view(space))))
-    more = [f"{view}+zero_cost" for view in views if zero_cost] + [f"prior+{view}" for view in views if prior]
-    return views + more
+    views += [f"{view}+zero_cost" for view in views if zero_cost]
+    return [f"prior+{view}" for view in views] if prior else views

@@ -11,14 +11,19 @@ from scipy.stats import kendalltau
 from sklearn.base import clone
 
 import surronas as sn
+from surronas.encoders import Encoder
 from surronas.exceptions import InvalidInputError, SurronasError
 from surronas.meta.graphs import graph_code
 from surronas.meta.predictor import MetaPredictor
 from surronas.meta.prior import MetaPrior
 from surronas.meta.set_encoder import Sets
 from surronas.spaces import get_space
+from surronas.spaces.mbconv import MBConv, Stage
 
 SPACE = get_space("nasbench201")
+CHAIN = MBConv(
+    [Stage(False, 16, 2, (1, 2, 3), (3, 5), (1, 2, 3))], resolutions=(8, 12, 16), widths=(0.5, 1.0), stem=8, features=16
+)
 
 
 @pytest.fixture
@@ -33,10 +38,22 @@ def looks(predictor):
         return predictor.sets(Sets.of([np.random.default_rng(k).standard_normal((2, 3, 6)) for k in range(3)]))
 
 
+class Oracle(Encoder):
+    """What no other feature tells: a number that jumps from each architecture to the next."""
+
+    def _names(self):
+        return ["score"]
+
+    def _blocks(self):
+        return (("prior", (1,)),)
+
+    def _encode(self, C):
+        return np.sin(1e3 * (C + 1) @ np.sqrt(np.arange(2.0, 2 + C.shape[1])))[:, None]
+
+
 @pytest.fixture
-def source(predictor, looks):
-    """Its images are a hint whether to believe it."""
-    return SimpleNamespace(space=SPACE, prior=lambda images: MetaPrior(predictor, looks, SPACE))
+def source():
+    return SimpleNamespace(space=CHAIN, prior=lambda images: Oracle(CHAIN))
 
 
 def test_the_feature_is_the_mean_score_over_looks(predictor, looks):
@@ -51,31 +68,38 @@ def test_the_feature_is_the_mean_score_over_looks(predictor, looks):
 
 
 def test_a_source_that_knows_the_task_saves_labels(source):
-    archs = SPACE.sample(90, random_state=1)
-    truth = source.prior(None).fit(archs).transform(SPACE.canonical(archs))[:, 0]
-    y = 90 + 3 * (truth - truth.mean()) / truth.std() + np.random.default_rng(0).normal(0, 0.3, 90)
-    options = {"space": SPACE, "random_state": 0}
-    few = slice(0, 10)
+    archs = CHAIN.canonical(CHAIN.sample(90, random_state=1))
+    known = Oracle(CHAIN).fit(archs).transform(archs)[:, 0]
+    y = 90 + 3 * known + np.random.default_rng(0).normal(0, 0.2, 90)
+    few, rest = slice(0, 10), slice(10, None)
+    options = {"space": CHAIN, "random_state": 0}
     warm = sn.fit_predictor(archs[few], y[few], source=source, images="of the task", **options)
-    cold = sn.fit_predictor(archs[few], y[few], **options)
-    rest = slice(10, None)
-    tau_warm, tau_cold = (kendalltau(model.predict(archs[rest]), y[rest]).statistic for model in (warm, cold))
-    assert tau_warm > 0.7
-    assert tau_warm > tau_cold + 0.1
-    encoders = warm.selection_["encoder"]
-    assert encoders.str.contains("prior").sum() == 2
+    assert kendalltau(warm.predict(archs[rest]), y[rest]).statistic > 0.6  # without it, about 0
+    assert warm.selection_["encoder"].str.startswith("prior").all()
     with pytest.raises(SurronasError, match="cannot be saved"):
         warm.save("never.surronas")
 
 
+def test_a_source_that_knows_nothing_costs_little(source):
+    archs = CHAIN.canonical(CHAIN.sample(120, random_state=2))
+    y = archs @ np.linspace(1, 3, archs.shape[1])
+    few, rest = slice(0, 25), slice(25, None)
+    options = {"space": CHAIN, "predictor": "gp", "random_state": 0}
+    warm = sn.fit_predictor(archs[few], y[few], source=source, images="of the task", **options)
+    cold = sn.fit_predictor(archs[few], y[few], **options)
+    with_it, without = (kendalltau(model.predict(archs[rest]), y[rest]).statistic for model in (warm, cold))
+    assert without > 0.6
+    assert with_it > without - 0.1
+
+
 def test_bad_requests_are_errors(source):
-    archs, y = SPACE.sample(6, random_state=0), np.arange(6.0)
+    archs, y = CHAIN.sample(6, random_state=0), np.arange(6.0)
     with pytest.raises(InvalidInputError, match="'images' of the task"):
-        sn.fit_predictor(archs, y, space=SPACE, source=source)
+        sn.fit_predictor(archs, y, space=CHAIN, source=source)
     with pytest.raises(InvalidInputError, match="without a 'source'"):
-        sn.fit_predictor(archs, y, space=SPACE, images="of the task")
+        sn.fit_predictor(archs, y, space=CHAIN, images="of the task")
     with pytest.raises(InvalidInputError, match="'source' and 'images' have no use"):
-        sn.fit_predictor(archs, y, space=SPACE, source=source, images=1, predictor="linear", encoder="one_hot")
+        sn.fit_predictor(archs, y, space=CHAIN, source=source, images=1, predictor="linear", encoder="one_hot")
     source.space = get_space("mbconv")
     with pytest.raises(InvalidInputError, match="Got one of 'mbconv'"):
-        sn.fit_predictor(archs, y, space=SPACE, source=source, images=1)
+        sn.fit_predictor(archs, y, space=CHAIN, source=source, images=1)

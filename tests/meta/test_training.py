@@ -163,6 +163,8 @@ def test_the_file_is_loaded_with_its_supernet_only(trained, supernet, tmp_path):
     archs = SPACE.sample(5, random_state=3)
     pd.testing.assert_frame_equal(again.predict(archs, images), model.predict(archs, images))
     assert again.card["database"]["weights"] == "made up"
+    weights = sum(part.numel() for network in (model.predictor, model.generator) for part in network.parameters())
+    assert path.stat().st_size < 2.5 * weights + 20_000  # stored in float16
     again.save(tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
     with pytest.raises(InvalidFileError, match="names no supernet"):
