@@ -219,7 +219,7 @@ def report_cells(steps: int) -> None:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="mbconv", help="(%(default)s)")
-    parser.add_argument("--database", type=Path, required=True)
+    parser.add_argument("--database", default="mbconv", help="that the model was trained on (%(default)s)")
     parser.add_argument("--tasks", type=int, default=3, help="of each pool (%(default)s)")
     parser.add_argument("--draws", type=int, default=5, help="of images (%(default)s)")
     parser.add_argument("--cell-steps", type=int, default=2000, help="of nasbench201's generator (%(default)s)")

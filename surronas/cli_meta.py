@@ -56,7 +56,12 @@ def _build(arguments: argparse.Namespace, console: Console) -> None:
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(resumable=True)
-    parser.add_argument("--database", type=Path, required=True, metavar="FILE", help="what `surronas meta build` wrote")
+    parser.add_argument(
+        "--database",
+        default="mbconv",
+        metavar="FILE",
+        help="what `surronas meta build` wrote; the shipped one by default",
+    )
     parser.add_argument("--predictor-steps", type=int, default=MetaRecipe.predictor_steps, help="at most (%(default)s)")
     parser.add_argument("--generator-steps", type=int, default=MetaRecipe.generator_steps, help="at most (%(default)s)")
     parser.add_argument("--learning-rate", type=float, default=MetaRecipe.learning_rate, help="peak (%(default)s)")

@@ -28,6 +28,7 @@ from surronas.io import write_atomic
 from surronas.journal import Journal
 from surronas.meta.episodes import count_right, subnet_features
 from surronas.meta.latency import predicted_latencies
+from surronas.meta.shipped import find_shipped
 from surronas.meta.tasks import Task, draw_classes
 from surronas.spaces import space_from_spec
 from surronas.spaces.base import IntArray, SearchSpace
@@ -154,14 +155,15 @@ class MetaDatabase:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MetaDatabase:
-        """Read what ``save`` wrote.
+        """Read what ``save`` wrote: a ``.parquet`` file, or ``"mbconv"``, which the package ships.
 
         Raises
         ------
+        UnknownNameError
         InvalidFileError
             When the file is missing, damaged, or none of these.
         """
-        name = os.fspath(path)
+        name = os.fspath(find_shipped(path, ".parquet", "meta-database"))
         if not Path(name).is_file():
             raise InvalidFileError(f"There is no file {name!r}.")
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from surronas.exceptions import (
     InvalidFileError,
     InvalidInputError,
     SurronasWarning,
-    UnknownNameError,
 )
 from surronas.meta.features import draw_sets, image_features
 from surronas.meta.generator import GraphGenerator
@@ -30,6 +28,7 @@ from surronas.meta.latency import predicted_latencies
 from surronas.meta.predictor import MetaPredictor
 from surronas.meta.prior import MetaPrior
 from surronas.meta.set_encoder import Sets
+from surronas.meta.shipped import find_shipped
 from surronas.meta.weights import load_networks, save_networks
 from surronas.search.spread import evenly
 from surronas.spaces.base import IntArray, RandomState, SearchSpace
@@ -39,9 +38,6 @@ from surronas.supernet.weights import fingerprint
 from surronas.threads import single_thread
 
 __all__ = ["MetaD2A"]
-
-PRETRAINED = Path(__file__).parent / "pretrained"
-"""Where the package keeps trained ones."""
 
 _LOOKS = 10  # draws of images of a data set, of which a prediction is the mean
 _PER_CLASS, _BANK = 20, 40
@@ -103,12 +99,7 @@ class MetaD2A:
         InvalidInputError
             When the supernet has other weights than the one it was trained with.
         """
-        path = Path(name)
-        if path.suffix != ".safetensors":
-            known = sorted(file.stem for file in PRETRAINED.glob("*.safetensors"))
-            if name not in known:
-                raise UnknownNameError.of("trained MetaD2A", os.fspath(name), known)
-            path = PRETRAINED / f"{os.fspath(name)}.safetensors"
+        path = find_shipped(name, ".safetensors", "trained MetaD2A")
         space, predictor, generator, vectors, card = load_networks(path)
         if supernet is None and not card.get("supernet"):
             raise InvalidFileError(f"{str(path)!r} names no supernet; give the one that it was trained with.")

@@ -36,7 +36,8 @@ def save_networks(
 ) -> None:
     """Write a file that ``load_networks`` reads; it is whole or absent, whenever the writer is killed.
 
-    Weights that float16 holds exactly, as ``train_metad2a`` leaves them, are stored so; what is read is what was written.
+    Weights that float16 holds exactly, as ``train_metad2a`` leaves them, are stored so. What is read is what was
+    written.
 
     Raises
     ------

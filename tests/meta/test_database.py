@@ -16,7 +16,7 @@ import torch
 from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge
 
-from surronas.exceptions import InvalidFileError, InvalidInputError, SurronasWarning
+from surronas.exceptions import InvalidFileError, InvalidInputError, SurronasWarning, UnknownNameError
 from surronas.meta.database import MetaDatabase, build_database
 from surronas.meta.episodes import subnet_features
 from surronas.meta.tasks import Task
@@ -158,6 +158,8 @@ def test_the_file_is_read_back(database, tmp_path):
 
 def test_damaged_files_are_errors(database, tmp_path):
     path = tmp_path / "d.parquet"
+    with pytest.raises(UnknownNameError, match="meta-database 'mbconw'"):
+        MetaDatabase.load("mbconw")
     with pytest.raises(InvalidFileError, match="no file"):
         MetaDatabase.load(path)
     database.save(path)
