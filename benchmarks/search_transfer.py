@@ -125,36 +125,37 @@ def fine_tuned(weights: Path, images: ImageData, x: list[int], seconds: float, s
 
 def run(name: str, epochs: int, seed: int, journal: Journal, args: Any) -> None:
     """What of a data set and seed is missing."""
-    done = {cell["method"] for cell in journal.cells if (cell["data"], cell["seed"]) == (name, seed)}
-    if done >= set(METHODS):
+    cells = {cell["method"]: cell for cell in journal.cells if (cell["data"], cell["seed"]) == (name, seed)}
+    if set(METHODS) <= set(cells):
         return
     supernet, images = load_supernet(args.weights), images_of(name, seed, args.n_train)
     folder = args.out / name / str(seed)
 
     def keep(method: str, rows: pd.DataFrame, **more: Any) -> None:
-        if method not in done:
-            journal.append({"data": name, "seed": seed, "method": method, "rows": rows.to_dict("records"), **more})
+        cells[method] = {"data": name, "seed": seed, "method": method, "rows": rows.to_dict("records"), **more}
+        journal.append(cells[method])
         show(f"{name}, seed {seed}: {method}: {len(rows)} networks", flush=True)
 
-    search = nat(supernet, images, args.epochs or epochs, seed, args)
-    result = search.run(folder / "nat", args.evaluations, progress=True)
-    seconds, n, again = seconds_of(result), len(result.archive), len(result.archive.replaced)
-    if "NAT" not in done:
-        adapted: Any = result.evaluator
-        keep("NAT", tried(adapted.supernet, images, result.front.archs, args), seconds=seconds, n=n, again=again)
-    if "not adapted" not in done:
+    if "NAT" not in cells:
+        search = nat(supernet, images, args.epochs or epochs, seed, args)
+        found = search.run(folder / "nat", args.evaluations, progress=True)
+        adapted: Any = found.evaluator
+        again = len(found.archive.replaced)
+        rows = tried(adapted.supernet, images, found.front.archs, args)
+        keep("NAT", rows, seconds=seconds_of(found), n=len(found.archive), again=again)
+    if "not adapted" not in cells:
         bare = search_of(evaluator_of(supernet, images, args, "ridge"), seed, args)
-        found = bare.run(folder / "bare", n + again, progress=True)
+        found = bare.run(folder / "bare", cells["NAT"]["n"] + cells["NAT"]["again"], progress=True)
         rows = tried(supernet, images, found.front.archs, args, "ridge")
         keep("not adapted", rows, seconds=seconds_of(found), n=len(found.archive), again=0)
-    if "fine-tuned" not in done:
+    if "fine-tuned" not in cells:
         chosen = search_of(evaluator_of(supernet, images_of("cifar10", seed, args.n_train), args), seed, args)
         front = chosen.run(args.out / "cifar10" / str(seed), args.evaluations, progress=True).front
         archs = front.archs[evenly(len(front), args.networks)].tolist()
-        each = args.jobs * seconds / len(archs)
+        each = args.jobs * (args.seconds or cells["NAT"]["seconds"]) / len(archs)
         parts = Journal(folder / "fine_tuned.jsonl", {"measured": "fine-tuned", "split": args.split, "seconds": each})
         known = [cell["arch"] for cell in parts.cells]
-        todo = [x for x in reversed(archs) if x not in known]  # the largest first: no core idles at the end
+        todo = [x for x in archs if x not in known]
         work = (joblib.delayed(lambda x: (x, fine_tuned(args.weights, images, x, each, seed, args)))(x) for x in todo)
         for x, row in joblib.Parallel(n_jobs=args.jobs, return_as="generator_unordered")(work):
             parts.append({"arch": x, **row})
@@ -236,7 +237,14 @@ def report(journal: Journal, args: Any) -> tuple[str, str]:
         table = pd.DataFrame({"million multiply-adds": [f"{b / 1e6:.1f}" for b in budgets]})
         for method, values in curves.items():
             table[method] = [spread(column) for column in values.T]
-        lines += ["", f"## {name}, {len(whole)} seeds", "", markdown(summary(cells, curves)), "", markdown(table)]
+        lines += [
+            "",
+            f"## {name}, seeds {', '.join(map(str, sorted(whole)))}",
+            "",
+            markdown(summary(cells, curves)),
+            "",
+            markdown(table),
+        ]
     return "\n".join([*lines, ""]), picture(panels, args.split)
 
 
@@ -283,6 +291,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help=f"of the adaptation; {CASES} say which and how many seeds")
     parser.add_argument("--n-train", type=int, default=N_TRAIN)
     parser.add_argument("--networks", type=int, default=12, help="to fine-tune")
+    parser.add_argument("--seconds", type=float, help="fine-tune all for so long by the clock, to try the command")
     parser.add_argument("--split", choices=SPLITS, default="test")
     parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each; the training's threads")
     parser.add_argument("--out", type=Path, default=Path("runs/search_transfer"))

@@ -21,11 +21,13 @@ from surronas.datasets.images.splits import stratified_draw
 from surronas.exceptions import InvalidInputError, SurronasWarning, UnknownNameError
 from surronas.spaces.base import IntArray, SearchSpace
 from surronas.supernet.augment import crop_and_flip
+from surronas.supernet.folding import fold
 from surronas.supernet.heads import HEADS
 from surronas.supernet.images import prepare_images
 from surronas.supernet.latency import Reference, Shape, bar, latency_columns, measure_latency
 from surronas.supernet.machine import has_bfloat16
 from surronas.supernet.subnet import BATCH, Arrays, as_images, settle, subnet_accuracies
+from surronas.threads import single_thread
 
 __all__ = ["SupernetEvaluator"]
 
@@ -204,6 +206,8 @@ class SupernetEvaluator:
     def logits(self, x: Any, split: str = "validation") -> tuple[NDArray[np.float32], IntArray]:
         """What the subnet, as it is measured, says of the images of a split that is among the targets.
 
+        Its accuracy on them is exactly what ``evaluate`` gives.
+
         Returns
         -------
         logits : (n, n_classes) float32
@@ -211,9 +215,11 @@ class SupernetEvaluator:
         """
         if split not in self._labels:
             raise UnknownNameError.of("split", split, self._labels)
-        network, x = self.extract(x), self.supernet.space.parse([x])[0]
-        images = as_images(self._inputs_of(x)[split], self.dtype)
-        outputs = [network(batch) for batch in images.split(BATCH)]  # type: ignore[no-untyped-call]
+        with single_thread():
+            network, x = self.extract(x), self.supernet.space.parse([x])[0]
+            fold(network)
+            images = as_images(self._inputs_of(x)[split], self.dtype)
+            outputs = [network(batch) for batch in images.split(BATCH)]  # type: ignore[no-untyped-call]
         return torch.cat(outputs).float().numpy(), self._labels[split]
 
     @property

@@ -78,11 +78,13 @@ def test_a_search_s_cascades_are_at_least_as_good_as_its_front(subnets):
     found, front = cascade(result, n_thresholds=8), result.front
     assert len(found) >= len(front)
     for error, madds in front.objectives:
-        assert ((found["error"] <= error + 1.01) & (found["madds"] <= madds)).any()  # as bfloat16 may have it
+        assert ((found["error"] <= error + 1e-9) & (found["madds"] <= madds)).any()
     alone = found[found["members"].map(len) == 1]
     assert set(alone["thresholds"]) <= {()}
     (first,) = found["members"].iloc[0]
     assert front.values["madds"].iloc[first] == found["madds"].iloc[0] == front.values["madds"].min()
+    for (member,), error in zip(alone["members"], alone["error"], strict=True):
+        assert error == pytest.approx(front.objectives[member, 0])
 
 
 def test_tables_number_networks_from_one_on(members):
