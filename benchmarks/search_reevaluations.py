@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 import torch
 from moocore import hypervolume
-from rich import print as show
 from search_transfer import CASES, N_INITIAL, images_of, nat, seconds_of, spread
 from weight_sharing import markdown
 
@@ -112,7 +111,7 @@ def main() -> None:
                 journal.append(run(method, seed, args))
     space = load_supernet(args.weights).space
     smallest, largest = space.cost(np.stack([space.smallest(), space.largest()]), num_classes=10)["madds"]
-    show(report(journal.cells, float(smallest), float(largest)))
+    print(report(journal.cells, float(smallest), float(largest)))
 
 
 if __name__ == "__main__":
