@@ -297,7 +297,9 @@ def _measure(supernet: SuperNet, number: int, images: ImageData, n_archs: int, n
 def _database(space: SearchSpace, views: Sequence[Task], journal: Journal, info: Mapping[str, Any]) -> MetaDatabase:
     """The journal's cells in the order of the views; of a view, task by task."""
     cells = sorted(journal.cells, key=lambda cell: cell["view"])
-    tasks, archs, frames = [], [np.empty((0, space.n_genes), dtype=np.int64)], []
+    tasks: list[Episode] = []
+    archs: list[IntArray] = []
+    frames: list[pd.DataFrame] = []
     for cell in cells:
         X = np.array(cell["archs"], dtype=np.int64)
         for k, classes in enumerate(cell["episodes"]):

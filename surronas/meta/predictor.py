@@ -76,7 +76,8 @@ class MetaPredictor(nn.Module):
         if scores:
             return table
         mean, log_deviation = self.level(of_sets).unbind(dim=1)
-        return self.location + self.scale * mean + log_deviation.exp() * table
+        accuracies: Tensor = self.location + self.scale * mean + log_deviation.exp() * table
+        return accuracies
 
     def score_all(self, graphs: Graphs, of_sets: Tensor) -> Tensor:
         """(n, t) float32: scores of n graphs on t sets, whose (t, hidden) vectors ``sets`` has made."""
