@@ -10,7 +10,7 @@ import torch
 
 import surronas as sn
 from surronas.exceptions import InvalidInputError
-from surronas.meta.features import draw_sets, image_features
+from surronas.meta.features import N_DETAILS, draw_sets, image_features
 from surronas.spaces.mbconv import MBConv, Stage
 from surronas.supernet.augment import crop_and_flip
 from surronas.supernet.calibration import calibrate
@@ -33,7 +33,7 @@ def test_features_are_those_of_the_calibrated_largest_network(supernet):
     found = image_features(supernet, images, n_per_class=1000)
     prepared = images.resize(16).to_rgb()
     rows = [np.flatnonzero(prepared.labels[prepared.indices["train"]] == k) for k in (0, 1)]
-    assert [of_class.shape for of_class in found] == [(len(r), 16) for r in rows]
+    assert [of_class.shape for of_class in found] == [(len(r), 16 + N_DETAILS) for r in rows]
     order = np.random.RandomState(0)
     chosen = np.concatenate([order.permutation(prepared.indices["train"][r]) for r in rows])
     pixels = torch.from_numpy(prepared.images[chosen]).permute(0, 3, 1, 2)
@@ -41,7 +41,15 @@ def test_features_are_those_of_the_calibrated_largest_network(supernet):
     shifted = crop_and_flip(pixels, torch.Generator().manual_seed(0), flip=False)
     calibrate(network, [supernet.inputs(shifted, SPACE.largest())])
     expected = network.embed(supernet.inputs(pixels, SPACE.largest())).numpy()
-    np.testing.assert_allclose(np.concatenate(found), expected, rtol=1e-5, atol=1e-6)
+    together = np.concatenate(found)
+    np.testing.assert_allclose(together[:, :16], expected, rtol=1e-5, atol=1e-6)
+    grey = prepared.images[chosen].mean(axis=3) / 255  # of equal channels
+    variances = [np.zeros(len(grey))]
+    for side in (2, 4, 8, 16):  # what is between the squares of one size is within those of the next
+        blocks = grey.reshape(len(grey), 16 // side, side, 16 // side, side)
+        variances.append(((blocks - blocks.mean(axis=(2, 4), keepdims=True)) ** 2).mean(axis=(1, 2, 3, 4)))
+    variances = [variances[0], *np.diff(variances, axis=0), np.zeros(len(grey))]
+    np.testing.assert_allclose(together[:, 16:].T, np.log10(np.array(variances) + 1e-5) + 3, atol=1e-3)
 
 
 def test_other_splits_are_not_looked_at(supernet):
@@ -51,7 +59,16 @@ def test_other_splits_are_not_looked_at(supernet):
     one = image_features(supernet, images, 5)
     other = image_features(supernet, replace(images, images=dark), 5)
     assert all((a == b).all() for a, b in zip(one, other, strict=True))
-    assert [a.shape for a in one] == [(5, 16)] * 10
+    assert [a.shape for a in one] == [(5, 16 + N_DETAILS)] * 10
+
+
+def test_coarse_and_noisy_images_are_told_from_clear_ones(supernet):
+    clear = sn.load_images("digits").resize(16)
+    coarse = clear.resize(4).resize(16)
+    noise = np.random.RandomState(0).normal(0, 60, clear.images.shape)
+    noisy = replace(clear, images=np.clip(clear.images + noise, 0, 255).astype(np.uint8))
+    finest = [np.concatenate(image_features(supernet, images, 5))[:, 17].mean() for images in (coarse, clear, noisy)]
+    assert finest[0] < finest[1] - 0.3 < finest[1] + 0.1 < finest[2]
 
 
 def test_draws_are_of_the_class_and_by_seed():
