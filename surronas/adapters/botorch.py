@@ -20,7 +20,8 @@ from surronas.threads import quietly
 
 __all__ = ["SurrogateModel", "choices"]
 
-_JITTER = 1e-8  # of a variance of about 1: the same architecture may be there twice
+_JITTER = 1e-6  # the same architecture may be there twice
+_LEAST = 1e-9  # less is no variance to gpytorch
 
 
 def choices(space: SearchSpace, archs: Any = None) -> Tensor:
@@ -117,18 +118,24 @@ class SurrogateModel(Model):  # type: ignore[misc]
         forms = switching.space.representatives(C)
         F = {name: features(encoder, forms) for name, encoder in switching.encoders_.items()}
         total = sum(weight for _, _, weight in switching.members_)
-        scores, square = np.zeros((len(C) // q, q)), np.zeros((len(C) // q, q, q))
+        parts = []
         with quietly():
             for candidate, model, weight in switching.members_:
                 rows = F[candidate.encoder]
-                mean = np.asarray(model.predict(rows)).reshape(-1, q)
-                covariance = model.predict_covariance(rows.reshape(-1, q, rows.shape[1]), noise)
-                scores += weight / total * mean
-                square += weight / total * (covariance + mean[:, :, None] * mean[:, None])
-        covariance = (square - scores[:, :, None] * scores[:, None]) * switching.conformal_.scale**2
-        covariance += _JITTER * np.eye(q)
+                within = model.predict_covariance(rows.reshape(-1, q, rows.shape[1]), noise)
+                parts.append((weight / total, np.asarray(model.predict(rows)).reshape(-1, q), within))
+        blended = sum(share * scores for share, scores, _ in parts)
+        covariance = np.zeros((len(C) // q, q, q))
+        for share, scores, within in parts:
+            away = scores - blended
+            covariance += share * (within + away[:, :, None] * away[:, None])
+        covariance *= switching.conformal_.scale**2
+        largest = np.diagonal(covariance, axis1=1, axis2=2).max(axis=1, initial=0)
+        covariance += _JITTER * largest[:, None, None] * np.eye(q)
         # From scores to the target's unit: by the slope that Surrogate.predict has for its standard deviation.
         mean, spread = switching.predict_scores(C)
         inverse = switching.targets_.inverse
         slope = ((inverse(mean + spread) - inverse(mean - spread)) / (2 * spread)).reshape(-1, q)
-        return inverse(mean).reshape(-1, q), covariance * slope[:, :, None] * slope[:, None]
+        covariance *= slope[:, :, None] * slope[:, None]
+        lacking = np.maximum(_LEAST - np.diagonal(covariance, axis1=1, axis2=2), 0)
+        return inverse(mean).reshape(-1, q), covariance + lacking[:, :, None] * np.eye(q)

@@ -12,6 +12,8 @@ from surronas.testing.promises import refuses, require, same
 
 __all__ = ["check_space", "conditional_space"]
 
+_ENUMERATED = 50_000
+
 
 def conditional_space() -> SearchSpace:
     """A small plain space whose genes hang on one another: what every encoder should cope with."""
@@ -34,7 +36,11 @@ def check_space(space: SearchSpace, n: int = 200, random_state: int = 0) -> None
     writes; neighbours differ in one active gene; samples are reproducible and unique; graphs are labelled
     DAGs; costs are those of the canonical form; the specification restores the space; errors name the row.
     """
-    n = n if space.size is None else min(n, max(1, space.size // 4))
+    few = space.size is not None and space.size <= _ENUMERATED
+    everything = space.enumerate() if few else None
+    if space.size is not None:
+        distinct = space.size if everything is None else len(np.unique(space.key(everything)))
+        n = min(n, max(1, distinct // 4))
     X = space.sample(n, random_state)
     require(X.shape == (n, space.n_genes) and X.dtype == np.int64, "sample gives (n, n_genes) int64")
     same(X, space.sample(n, random_state), "sample with the same random_state gives the same genotypes")
@@ -61,8 +67,7 @@ def check_space(space: SearchSpace, n: int = 200, random_state: int = 0) -> None
         require({"params", "madds"} <= set(cost.columns), "cost has the columns params and madds")
         require(bool((cost >= 0).all(axis=None)), "cost is non-negative")
         same(cost.to_numpy(), space.cost(C).to_numpy(), "cost is that of the canonical form")
-    if space.size is not None and space.size <= 50_000:
-        everything = space.enumerate()
+    if everything is not None:
         require(len(np.unique(everything, axis=0)) == len(everything) == space.size, "enumerate lists size genotypes")
         same(everything, space.parse(everything), "enumerate stays in the space")
     require(space_from_spec(json.loads(json.dumps(space.to_spec()))) == space, "to_spec restores the space by JSON")

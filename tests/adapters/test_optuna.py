@@ -203,7 +203,7 @@ def test_a_killed_worker_loses_its_own_trial_only(tmp_path):
 
     def start(n, kind):
         code = textwrap.dedent(WORKER)
-        return subprocess.Popen([sys.executable, "-W", "error", "-c", code, str(log), str(n), kind], env=os.environ)
+        return subprocess.Popen([sys.executable, "-c", code, str(log), str(n), kind], env=os.environ)
 
     assert start(8, "quick").wait() == 0
     doomed = start(1, "slow")

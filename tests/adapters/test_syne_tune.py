@@ -3,6 +3,7 @@ from __future__ import annotations
 import dill
 import numpy as np
 import pytest
+from sklearn.neighbors import KNeighborsRegressor
 from syne_tune import StoppingCriterion, Tuner
 from syne_tune.backend.simulator_backend.simulator_callback import SimulatorCallback
 from syne_tune.backend.trial_status import Trial
@@ -155,10 +156,11 @@ def test_runs_become_seeds_and_epochs(table):
 
 
 def test_their_surrogates_learn_from_it(table):
-    from sklearn.neighbors import KNeighborsRegressor
-
-    box = TableBlackbox(table.subset(np.arange(0, 117, 2)), ["latency_ms", "val_accuracy"])
-    everywhere = add_surrogate(box, surrogate=KNeighborsRegressor(n_neighbors=1))
-    known = to_config(table.space, table.archs[40])
-    assert everywhere(known, fidelity=1)["latency_ms"] == pytest.approx(table.targets["latency_ms"][40], rel=1e-5)
-    assert np.isfinite(everywhere(to_config(table.space, table.archs[41]), fidelity=1)["val_accuracy"])
+    part = table.subset(np.arange(0, 117, 2))
+    box = TableBlackbox(part, ["latency_ms", "val_accuracy"])
+    expected = table.targets.loc[40, ["latency_ms", "val_accuracy"]].tolist()
+    known, other = (to_config(table.space, table.archs[row]) for row in (40, 41))
+    for curves in (False, True):
+        everywhere = add_surrogate(box, KNeighborsRegressor(n_neighbors=1), predict_curves=curves)
+        assert everywhere(known)[0].tolist() == pytest.approx([*expected, 1.0])
+        assert np.isfinite(everywhere(other)).all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.neighbors import NearestNeighbors
+from scipy.spatial.distance import cdist
 
 from surronas.datasets import BenchmarkTable, TableInfo, Target
 from surronas.encoders import Encoder
@@ -53,11 +53,10 @@ class Neighbours(Predictor):
         self.k = k
 
     def _fit(self, X, y):
-        self.targets_ = y
-        self.search_ = NearestNeighbors(n_neighbors=min(self.k, len(y))).fit(X)
+        self.rows_, self.targets_ = X, y
 
     def _predict(self, X):
-        near = self.targets_[self.search_.kneighbors(X, return_distance=False)]
+        near = self.targets_[np.argsort(cdist(X, self.rows_), axis=1, kind="stable")[:, : self.k]]
         return near.mean(axis=1), near.std(axis=1)
 
 
