@@ -171,11 +171,11 @@ class SurrogateSampler(BaseSampler):
         x = np.zeros((1, self.space.n_genes), dtype=np.int64)
         for i, gene in enumerate(self.space.genes):
             if self.space.active(x)[0, i]:
-                value = trial.params.get(gene.name, _choices)
-                if value not in _choices(gene):
+                choices = _choices(gene)
+                if gene.name not in trial.params or trial.params[gene.name] not in choices:
                     asked = trial.system_attrs.get(_ASKED)
                     return None if asked is None else np.array(asked, dtype=np.int64)
-                x[0, i] = _choices(gene).index(value)
+                x[0, i] = choices.index(trial.params[gene.name])
         return x[0] if self.space.is_valid(x)[0] else None
 
     def _batch(self, archs: list[IntArray]) -> IntArray:
