@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from rich import print as show
 from scipy.stats import kendalltau, spearmanr
 
 import surronas as sn
@@ -137,11 +136,11 @@ def report_tasks(cells: list[dict[str, Any]]) -> None:
         )
     for title, rows in (("Spearman with test accuracy, no label", ranks), ("Test accuracy within the budget", tops)):
         frame = pd.DataFrame(rows).set_index("task")
-        show(f"\n{title}\n{frame.round(3).to_string()}\nmean\n{frame.mean().round(3).to_string()}")
-        show(f"worst\n{frame.min().round(3).to_string()}")
-    show(f"\nKendall's tau with {N_LABELS} labels\n{pd.DataFrame(labels).mean().round(3).to_string()}")
+        print(f"\n{title}\n{frame.round(3).to_string()}\nmean\n{frame.mean().round(3).to_string()}")
+        print(f"worst\n{frame.min().round(3).to_string()}")
+    print(f"\nKendall's tau with {N_LABELS} labels\n{pd.DataFrame(labels).mean().round(3).to_string()}")
     seconds = np.concatenate([cell["seconds"] for cell in cells])
-    show(f"\nseconds of a proposal: median {np.median(seconds):.1f}, greatest {seconds.max():.1f}")
+    print(f"\nseconds of a proposal: median {np.median(seconds):.1f}, greatest {seconds.max():.1f}")
 
 
 def best(values: Any) -> float:
@@ -168,7 +167,7 @@ def differ(cells: list[dict[str, Any]], model: MetaD2A) -> None:
     observed = statistic(np.array(owner))
     chance = [statistic(rng.permutation(owner)) for _ in range(2000)]
     p = (1 + sum(value >= observed for value in chance)) / 2001
-    show(f"proposals of different data sets less those of one: {observed:.3f} apart, p = {p:.4f}")
+    print(f"proposals of different data sets less those of one: {observed:.3f} apart, p = {p:.4f}")
 
 
 @torch.no_grad()
@@ -184,7 +183,7 @@ def report_generator(model: MetaD2A, images: Any) -> None:
         again, read = model.code.read(model.generator.reconstruct(written, sets, rows))
     different = len(model.space.unique(X[valid])) / len(X)
     same = (read & (again == held_out).all(axis=1)).mean()
-    show(f"{model.space.name}: valid {valid.mean():.1%}, different {different:.1%}, reconstructed {same:.1%}")
+    print(f"{model.space.name}: valid {valid.mean():.1%}, different {different:.1%}, reconstructed {same:.1%}")
 
 
 def report_cells(steps: int) -> None:
@@ -213,7 +212,7 @@ def report_cells(steps: int) -> None:
     again, read = code.read(generator.reconstruct(code.write(held_out), sets, rows))
     same = (read & (again == held_out).all(axis=1)).mean()
     different = len(np.unique(drawn[valid], axis=0)) / len(drawn)
-    show(f"nasbench201: valid {valid.mean():.1%}, different {different:.1%}, reconstructed {same:.1%}")
+    print(f"nasbench201: valid {valid.mean():.1%}, different {different:.1%}, reconstructed {same:.1%}")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -237,7 +236,7 @@ def main(argv: list[str] | None = None) -> None:
             task = draw_task(seed, pool, n_train=1000, n_validation=1500, n_test=2000)
             measured = measure_task(model, database, task, args.draws, args.jobs)
             journal.append({"pool": pool, "seed": seed, **measured})
-            show(f"{pool}: {task.name}")
+            print(f"{pool}: {task.name}")
     report_generator(model, draw_task(0, "digits").images())
     report_cells(args.cell_steps)
     differ(journal.cells, model)
