@@ -41,7 +41,7 @@ def choices(space: SearchSpace, archs: Any = None) -> Tensor:
     return torch.from_numpy(space.unique(space.canonical(X)).astype(np.float64))
 
 
-class SurrogateModel(Model):  # type: ignore[misc]
+class SurrogateModel(Model):
     """A fitted surrogate as a BoTorch model of one output.
 
     Its posterior is normal: means and standard deviations are those of ``Surrogate.predict``; architectures vary

@@ -49,7 +49,7 @@ def suggest(trial: Trial, space: SearchSpace | str) -> IntArray:
             x[0, i] = choices.index(trial.suggest_categorical(gene.name, choices))
     if not space.is_valid(x)[0]:
         raise TrialPruned(f"{x[0].tolist()} is no architecture of the space {space.name!r}. {space.rule}")
-    return x[0]
+    return np.asarray(x[0])
 
 
 class SurrogateSampler(BaseSampler):
@@ -143,7 +143,8 @@ class SurrogateSampler(BaseSampler):
             if other.state is TrialState.RUNNING and x is not None:
                 pending.append(x)
             elif other.state is TrialState.RUNNING:
-                n += other.number < trial.number and datetime.now() - other.datetime_start < _CHOOSING
+                started = other.datetime_start or datetime.now()
+                n += other.number < trial.number and datetime.now() - started < _CHOOSING
             elif other.state.is_finished() and x is not None:
                 archs.append(x)
                 values.append(other.values if other.state is TrialState.COMPLETE else [np.nan] * len(study.directions))
