@@ -41,7 +41,7 @@ __all__ = ["MetaD2A"]
 
 _LOOKS = 10  # draws of images of a data set, of which a prediction is the mean
 _PER_CLASS, _BANK = 20, 40
-_ROUND, _ROUNDS = 500, 12  # graphs written at once, and how often at most
+_ROUND, _ROUNDS, _ENOUGH = 500, 12, 1000  # graphs written at once, how often at most, or until so many can be had
 _LATENCY = "predicted_latency_ms"
 
 
@@ -227,7 +227,7 @@ class MetaD2A:
         """
         space = self.space
         sets = self.look(images, random_state=random_state)
-        found, _ = self._generate(sets, 2 * _ROUND, None, None, random_state)
+        found, _ = self._generate(sets, n, None, None, random_state)
         score, madds = self.predict(found, sets)["score"].to_numpy(), space.cost(found)["madds"].to_numpy()
         order = np.lexsort((-score, madds))
         chosen = np.empty(0, dtype=np.int64)
@@ -258,7 +258,7 @@ class MetaD2A:
             written, valid = written + len(X), valid + int(good.sum())
             different = self.space.unique(np.concatenate([different, X[good]]))
             found = different[self._within(different, max_madds, max_latency_ms)]
-            if len(found) >= max(n, _ROUND // 2):
+            if len(found) >= max(n, _ENOUGH):
                 break
         ends = self.space.canonical(self.space.smallest()[None])
         around = found if len(found) else ends[self._within(ends, max_madds, max_latency_ms)]

@@ -100,7 +100,7 @@ def train_metad2a(
         "database": {**database.info, "rows": len(database), "tasks": len(database.tasks)},
         "recipe": asdict(recipe),
         "predictor": {"steps": of_predictor.record[-1][0], "kept_out_spearman": _best(of_predictor)},
-        "generator": {"steps": of_generator.record[-1][0], "kept_out_log_likelihood": _best(of_generator)},
+        "generator": {"steps": of_generator.record[-1][0], "kept_out_loss": -_best(of_generator)},
         "command": command,
     }
     for network in (predictor, generator):
