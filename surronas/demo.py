@@ -32,7 +32,7 @@ TABLE, TARGET = "analog_nasbench", "baseline_accuracy"
 N_TRAIN, N_SHOWN = 100, 250
 PREDICTORS = ("auto", "gp", "xgboost", "one_hot:xgboost", "linear")
 SUPERNET, IMAGES = "mbconv-cifar10", "digits"
-N_INITIAL, N_EVALUATIONS, BATCH, EPOCHS, N_ROWS = 16, 48, 8, 10, 12
+N_INITIAL, N_EVALUATIONS, BATCH, EPOCHS, N_ROWS = 16, 48, 8, 6, 12
 
 
 @dataclass(frozen=True)
