@@ -344,6 +344,6 @@ if __name__ == "__main__":
             continue
         for loop in args.loops:
             rows.append(compare(case, loop, args.seeds, args.n, args.n_jobs, args.out))
-            show(pd.DataFrame(rows[-1:]).to_string(index=False, header=len(rows) == 1))
+            print(" | ".join(f"{name}: {value}" for name, value in rows[-1].items()), flush=True)
     if args.write and rows:
         write(args.write, pd.DataFrame(rows), args.seeds)
