@@ -102,8 +102,8 @@ class AdditiveGaussianProcess(Predictor):
     def _covariances(self, X: FloatArray, noise: bool) -> FloatArray:
         b, q, _ = X.shape
         rows = (X - self.center_) / self.scale_
-        white = solve_triangular(self.factor_, self._covariance(rows.reshape(b * q, -1)).T, lower=True)
-        white = white.reshape(-1, b, q)
+        cross = self._covariance(rows.reshape(b * q, -1))
+        white = solve_triangular(self.factor_, cross.T, lower=True).reshape(-1, b, q)
         used = self.weights_ > 0
         rows = rows[:, :, used]
         singles, squares = np.zeros((b, q, q)), np.zeros((b, q, q))
