@@ -72,10 +72,11 @@ class SurrogatePredictor:
     --------
     >>> import surronas as sn
     >>> table = sn.load_benchmark("analog_nasbench")
-    >>> archs = list(map(tuple, table.space.to_naslib(table.archs).tolist()))
+    >>> train, test = table.split(60, random_state=0)
+    >>> xtrain, xtest = (list(map(tuple, table.space.to_naslib(table.archs[rows]).tolist())) for rows in (train, test))
     >>> predictor = SurrogatePredictor("nasbench201", predictor="linear")
-    >>> predictor.fit(archs[:60], table.targets["baseline_accuracy"][:60])
-    >>> predictor.query(archs[60:64]).shape
+    >>> predictor.fit(xtrain, table.targets["baseline_accuracy"][train])
+    >>> predictor.query(xtest[:4]).shape
     (4,)
     """
 

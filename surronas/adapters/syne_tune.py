@@ -26,8 +26,8 @@ def config_space(space: SearchSpace | str) -> dict[str, Any]:
 
     Examples
     --------
-    >>> config_space("nasbench_macro")["layer0"].categories
-    ['identity', 'mb3_k3', 'mb6_k5']
+    >>> config_space("nasbench201")["op_0_1"].categories
+    ['none', 'skip_connect', 'nor_conv_1x1', 'nor_conv_3x3', 'avg_pool_3x3']
     """
     space = resolve_space(space, None)
     return {
