@@ -2,10 +2,10 @@
 
 A loop as it is gets 200 evaluations. How far it comes, in the mean of the seeds, is the goal; the same loop with
 surrogates is run until it is there. Compared are the medians of the seeds: a loop that is there long before its end
-gets no credit for what it does afterwards. Where two objectives are minimised, "how far" is the share of the table's true
-front's hypervolume; where one is, the share of the way from the worst to the best value of the table. An architecture
-counts once, however often a loop asks for it. On a table that does not have all of its space, what a loop asks for is
-the nearest architecture of the table.
+gets no credit for what it does afterwards. Where two objectives are minimised, "how far" is the share of the table's
+true front's hypervolume; where one is, the share of the way from the worst to the best value of the table. An
+architecture counts once, however often a loop asks for it. On a table that does not have all of its space, what a loop
+asks for is the nearest architecture of the table.
 
 Every run is a file under --out, and only what is missing is run.
 
