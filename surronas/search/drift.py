@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from moocore import hv_contributions
+from moocore import hv_contributions, hypervolume
 
 from surronas.predictors import get_predictor
 from surronas.search.archive import Archive
@@ -72,14 +72,15 @@ class Drift:
             return doubt
         objectives = goals.values(mean)
         low, high = objectives.min(axis=0), objectives.max(axis=0)
-        added = np.zeros((_DRAWS, len(rows)))
-        for draw in added:
+        added, whole = np.zeros((_DRAWS, len(rows))), np.zeros(_DRAWS)
+        for i, draw in enumerate(added):
             values = mean + std * rng.standard_normal(mean.shape)
             kept = np.flatnonzero((goals.excess(values, values) <= 0).all(axis=1))
             points = (goals.values(values[kept]) - low) / np.where(high > low, high - low, 1.0)
-            draw[kept] = hv_contributions(points, ref=np.ones(len(low))) if len(kept) else 0.0
-        whole = max(float(added.sum(axis=1).mean()), 1e-12)
-        doubt[rows] = np.where(std.any(axis=1), added.std(axis=0) / whole, 0.0)
+            if len(kept):
+                draw[kept] = hv_contributions(points, ref=np.ones(len(low)), ignore_dominated=False)
+                whole[i] = hypervolume(points, ref=np.ones(len(low)))
+        doubt[rows] = np.where(std.any(axis=1), added.std(axis=0) / max(whole.mean(), 1e-12), 0.0)
         return doubt
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from moocore import hypervolume
 
 from surronas.search.archive import Archive
 from surronas.search.drift import Drift
@@ -86,6 +87,22 @@ def test_what_cannot_reach_the_front_is_no_matter_of_doubt(archs):
     front = archive.moved(drift.mean, 1).front_rows
     assert (doubt[front[front >= 20]] > 0).any()
     assert not doubt[:20].any()
+
+
+def test_doubt_is_the_deviation_of_what_leaving_one_out_costs(archs):
+    archive = told(Archive(SPACE, GOALS), archs[:20], 0)
+    archive = told(archive, archs[:8], 1, np.random.default_rng(0).normal(0, 0.3, 8))
+    drift = Drift(archive, 1)
+    objectives = GOALS.values(drift.mean)
+    low, high = objectives.min(axis=0), objectives.max(axis=0)
+    rng, ones, lost, whole = np.random.default_rng(5), np.ones(len(low)), [], []
+    for _ in range(32):
+        points = (GOALS.values(drift.mean + drift.std * rng.standard_normal(drift.mean.shape)) - low) / (high - low)
+        whole.append(hypervolume(points, ref=ones))
+        lost.append([whole[-1] - hypervolume(np.delete(points, row, axis=0), ref=ones) for row in range(20)])
+    expected = np.where(drift.std.any(axis=1), np.std(lost, axis=0) / np.mean(whole), 0)
+    assert expected.max() > 0
+    np.testing.assert_allclose(drift.doubt(np.random.default_rng(5)), expected, atol=1e-12)
 
 
 def test_failures_stay_failures(archs):
