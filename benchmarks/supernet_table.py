@@ -72,9 +72,7 @@ def transferred(cells: list[Cell], n: int) -> list[Cell]:
 # -- measuring ---------------------------------------------------------------------------------
 
 
-def measure(
-    journal: Journal, cells: list[Cell], evaluate: Callable[[IntArray], pd.DataFrame], extra: Callable[[], Cell] = dict
-) -> None:
+def measure(journal: Journal, cells: list[Cell], evaluate: Callable[[IntArray], pd.DataFrame]) -> None:
     """Evaluate what the journal lacks, block by block; a block is in it as soon as it is measured."""
     done = {tuple(cell["arch"]) for cell in journal.cells}
     todo = [{name: cell[name] for name in ("arch", "origin")} for cell in cells if tuple(cell["arch"]) not in done]
@@ -83,7 +81,7 @@ def measure(
         block = todo[start : start + BLOCK]
         frame = evaluate(archs_of(block))
         for cell, values in zip(block, frame.to_dict("records"), strict=True):
-            journal.append(cell | values | extra())
+            journal.append(cell | values)
         each = (time.monotonic() - began) / (start + len(block))
         left = each * (len(todo) - start - len(block)) / 60
         show(f"{journal.path.stem}: {len(journal.cells)} done, {each:.2f} s each, {left:.0f} min left", flush=True)
@@ -125,16 +123,15 @@ def run_latencies(args: argparse.Namespace) -> list[list[Cell]]:
         if journal.cells:  # from another session: its times are to be comparable
             reference.seconds |= {int(size): value for size, value in journal.cells[0]["reference"].items()}
         order = np.random.default_rng(number).permutation(len(cells))
-        evaluate = partial(latencies_of, supernet, reference, args.rounds)
-        known = partial(lambda reference: {"load": os.getloadavg()[0], "reference": reference.seconds}, reference)
-        measure(journal, [cells[row] for row in order], evaluate, known)
+        measure(journal, [cells[row] for row in order], partial(latencies_of, supernet, reference, args.rounds))
         passes.append(journal.cells)
     return passes
 
 
 def latencies_of(supernet: SuperNet, reference: Reference, n_rounds: int, X: IntArray) -> pd.DataFrame:
     networks = [supernet.extract(x) for x in X]
-    return measure_latency(networks, (1, 64), n_rounds=n_rounds, reference=reference)
+    frame = measure_latency(networks, (1, 64), n_rounds=n_rounds, reference=reference)
+    return frame.assign(load=os.getloadavg()[0], reference=[dict(reference.seconds)] * len(X))
 
 
 def open_journal(args: argparse.Namespace, what: str, **settings: Any) -> Journal:

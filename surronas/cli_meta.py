@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
 
 from rich.console import Console
 
 from surronas.cli import Command
+from surronas.command import command_line
 from surronas.meta.recipe import MetaRecipe
 
 __all__ = ["ACTIONS"]
@@ -46,7 +45,7 @@ def _build(arguments: argparse.Namespace, console: Console) -> None:
         n_jobs=arguments.jobs,
         progress=True,
         info={"weights": arguments.weights},
-        command=_command(),
+        command=command_line(),
     )
     path = arguments.out / RESULT
     cost = f"{database.info['cpu_seconds_a_row']} s of a core each, {path.stat().st_size:,} bytes"
@@ -91,7 +90,7 @@ def _train(arguments: argparse.Namespace, console: Console) -> None:
         recipe=recipe,
         name=name,
         progress=True,
-        command=_command(),
+        command=command_line(),
     )
     kept_out = model.card["predictor"]["kept_out_spearman"]
     path = arguments.out / RESULT
@@ -136,10 +135,6 @@ def _propose(arguments: argparse.Namespace, console: Console) -> None:
     else:
         write_atomic(arguments.out, text.encode())
         console.print(f"{len(frame)} architectures: {arguments.out}", markup=False, soft_wrap=True)
-
-
-def _command() -> str:
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 ACTIONS = (

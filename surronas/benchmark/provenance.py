@@ -6,15 +6,13 @@ import hashlib
 import json
 import os
 import platform
-import shlex
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from surronas.benchmark.protocol import Protocol
+from surronas.command import command_line
 from surronas.datasets.table import BenchmarkTable, Target
 from surronas.encoders.zero_cost import ZeroCost
 
@@ -62,7 +60,7 @@ def provenance_of(
         "table": asdict(table.info),
         "run": {
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "command": command_line(),
             "python": platform.python_version(),
             **{package: _version(package) for package in _PACKAGES},
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",

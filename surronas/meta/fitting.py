@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from surronas.exceptions import InvalidFileError, InvalidInputError
 from surronas.io import write_atomic
+from surronas.meta.recipe import MetaRecipe
 from surronas.threads import single_thread
 
 __all__ = ["Fitting"]
@@ -39,12 +40,9 @@ class Fitting:
         () -> float, the larger the better, on what is kept out.
     n_steps : int
         At most.
-    learning_rate : float
-        Its peak, of AdamW: a rise over the first twentieth of the steps, then half a cosine to a hundredth.
-    every : int
-        Steps between two scores.
-    patience : int
-        Scores without a better one that end the fitting.
+    recipe : MetaRecipe
+        Its ``learning_rate`` is AdamW's peak: a rise over the first twentieth of the steps, then half a cosine to a
+        hundredth; ``every`` so many steps there is a score, and ``patience`` of them without a better one end it.
 
     Attributes
     ----------
@@ -57,15 +55,12 @@ class Fitting:
         model: nn.Module,
         loss: Callable[[int], Tensor],
         score: Callable[[], float],
-        *,
         n_steps: int,
-        learning_rate: float,
-        every: int,
-        patience: int,
+        recipe: MetaRecipe,
     ) -> None:
         self.model, self.loss, self.score = model, loss, score
-        self.n_steps, self.peak, self.every, self.patience = n_steps, learning_rate, every, patience
-        self.optimizer = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=1e-3)
+        self.n_steps, self.recipe = n_steps, recipe
+        self.optimizer = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=1e-3)
         self.step = 0
         self.record: list[tuple[int, float, float]] = []
         self.best = _copy(model)
@@ -74,7 +69,7 @@ class Fitting:
     def finished(self) -> bool:
         scores = [score for *_, score in self.record]
         stale = len(scores) - 1 - scores.index(max(scores)) if scores else 0
-        return self.step >= self.n_steps or stale >= self.patience
+        return self.step >= self.n_steps or stale >= self.recipe.patience
 
     def run(self, path: Path | None, identity: Mapping[str, Any], name: str = "", progress: bool = False) -> None:
         """The steps that are left.
@@ -116,9 +111,9 @@ class Fitting:
         """Steps up to the next score."""
         self.model.train()
         losses = []
-        for _ in range(min(self.every, self.n_steps - self.step)):
+        for _ in range(min(self.recipe.every, self.n_steps - self.step)):
             for group in self.optimizer.param_groups:
-                group["lr"] = self.peak * _schedule(self.step / self.n_steps)
+                group["lr"] = self.recipe.learning_rate * _schedule(self.step / self.n_steps)
             self.optimizer.zero_grad()
             loss = self.loss(self.step)
             loss.backward()  # type: ignore[no-untyped-call]

@@ -156,15 +156,7 @@ def fit_meta_predictor(
         predicted, *_ = batch(lessons.kept_out, np.random.RandomState(recipe.seed))
         return lessons.agreement(lessons.kept_out, predicted)
 
-    fitting = Fitting(
-        model,
-        loss,
-        score,
-        n_steps=recipe.predictor_steps,
-        learning_rate=recipe.learning_rate,
-        every=recipe.every,
-        patience=recipe.patience,
-    )
+    fitting = Fitting(model, loss, score, recipe.predictor_steps, recipe)
     fitting.run(checkpoint, identity or {}, "predictor", progress)
     return model, fitting
 
@@ -217,7 +209,6 @@ def good_architectures(space: SearchSpace, predictor: MetaPredictor, lessons: Le
 
     "Like cost" are sixteen brackets of multiply-adds, so that the generator learns what is good at every budget.
     MetaD2A takes the best of ten random subnets of each task by their measured accuracy, whose noise it learns.
-
     """
     pool = space.canonical(space.sample(_POOL, random_state=seed, unique=False))
     pool = pool[np.argsort(space.cost(pool)["madds"].to_numpy(), kind="stable")]
@@ -274,15 +265,7 @@ def fit_generator(
         held_out, sets, of_set = batch(lessons.kept_out, 4 * recipe.graphs, rng)
         return -float(model.loss(held_out, sets, of_set, torch.Generator().manual_seed(recipe.seed), recipe.beta))
 
-    fitting = Fitting(
-        model,
-        loss,
-        score,
-        n_steps=recipe.generator_steps,
-        learning_rate=recipe.learning_rate,
-        every=recipe.every,
-        patience=recipe.patience,
-    )
+    fitting = Fitting(model, loss, score, recipe.generator_steps, recipe)
     fitting.run(checkpoint, identity or {}, "generator", progress)
     return model, fitting
 

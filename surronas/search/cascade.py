@@ -20,7 +20,7 @@ from surronas.spaces.base import IntArray
 if TYPE_CHECKING:
     from surronas.search.result import Result
 
-__all__ = ["cascade", "cascade_outputs", "numbered", "pareto_cascades"]
+__all__ = ["cascade", "cascade_outputs", "has_cascades", "numbered", "pareto_cascades"]
 
 
 def cascade(result: Result, *, n_members: int = 12, n_thresholds: int = 16) -> pd.DataFrame:
@@ -56,8 +56,7 @@ def cascade(result: Result, *, n_members: int = 12, n_thresholds: int = 16) -> p
     arXiv:2203.04011.
     """
     evaluator, front = result.evaluator, result.front
-    measured = "val_accuracy" in result.archive.goals.targets
-    if not isinstance(evaluator, SubnetEvaluator) or not measured or not len(front):
+    if not has_cascades(result) or not isinstance(evaluator, SubnetEvaluator):
         raise InvalidInputError(
             "Cascades are made of a supernet's subnets that a search has found by their val_accuracy. "
             f"Got a search of {evaluator!r} with {len(front)} on its front."
@@ -70,6 +69,12 @@ def cascade(result: Result, *, n_members: int = 12, n_thresholds: int = 16) -> p
     found = pareto_cascades(probabilities[order], outputs[0][1], cost[order], n_thresholds)
     found["members"] = [tuple(int(rows[order[i]]) for i in its) for its in found["members"]]
     return found
+
+
+def has_cascades(result: Result) -> bool:
+    """Whether what was searched are a supernet's subnets, found by their accuracy, at least one."""
+    measured = "val_accuracy" in result.archive.goals.targets
+    return isinstance(result.evaluator, SubnetEvaluator) and measured and len(result.front) > 0
 
 
 def pareto_cascades(

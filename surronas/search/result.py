@@ -16,7 +16,7 @@ from surronas.datasets.images import Normalization
 from surronas.exceptions import InvalidInputError
 from surronas.io import remove_unfinished, write_atomic
 from surronas.search.archive import Archive
-from surronas.search.cascade import cascade, numbered
+from surronas.search.cascade import cascade, has_cascades, numbered
 from surronas.search.evaluators import Evaluator, SubnetEvaluator
 from surronas.search.report import render
 
@@ -54,9 +54,7 @@ class Result:
     @cached_property
     def cascades(self) -> pd.DataFrame | None:
         """``cascade(self)``; None where it was not for their accuracy that subnets were found, or none was."""
-        measured = "val_accuracy" in self.archive.goals.targets
-        possible = isinstance(self.evaluator, SubnetEvaluator) and measured and len(self.front)
-        return cascade(self) if possible else None
+        return cascade(self) if has_cascades(self) else None
 
     def to_frame(self) -> pd.DataFrame:
         """The front as a table.

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import platform
-import shlex
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from surronas.command import command_line
 from surronas.datasets.images import ImageData
 from surronas.supernet.training import Trainer
 
@@ -32,7 +30,7 @@ def training_card(trainer: Trainer, images: ImageData) -> dict[str, Any]:
         "steps": trainer.step,
         "cpu_hours": round(trainer.seconds / 3600, 3),
         "processes": trainer.world,
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": command_line(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
             "python": platform.python_version(),
