@@ -168,8 +168,11 @@ def run_write(args: argparse.Namespace) -> None:
         write(args, dataset, cells, [])
 
 
-def mean_of(passes: list[list[Cell]], space: SearchSpace, archs: IntArray) -> pd.DataFrame:
-    """Latencies and spreads, a row an architecture, each pass on the first one's scale."""
+def median_of(passes: list[list[Cell]], space: SearchSpace, archs: IntArray) -> pd.DataFrame:
+    """Latencies and spreads, a row an architecture: the median over the passes, each on the first one's scale.
+
+    Passes differ by more, now and then, than a normal distribution would have it: a minute was loud.
+    """
     names = [name for size in (1, 64) for name in latency_columns(size)]
     frames = [
         pd.DataFrame(cells).set_index(space.key(archs_of(cells))).loc[space.key(archs), names].reset_index(drop=True)
@@ -180,7 +183,7 @@ def mean_of(passes: list[list[Cell]], space: SearchSpace, archs: IntArray) -> pd
             frame[[latency, spread]] *= (frames[0][latency] / frame[latency]).median()
         logs = np.log([frame[latency] for frame in frames])
         show(f"{latency}: passes differ by {100 * (logs - logs.mean(0)).std(0, ddof=1).mean():.1f} % (sd)")
-    return pd.DataFrame(np.mean([frame[names] for frame in frames], axis=0), columns=names)
+    return pd.DataFrame(np.median([frame[names] for frame in frames], axis=0), columns=names)
 
 
 def write(args: argparse.Namespace, dataset: str, cells: list[Cell], passes: list[list[Cell]]) -> None:
@@ -189,7 +192,7 @@ def write(args: argparse.Namespace, dataset: str, cells: list[Cell], passes: lis
     archs = archs_of(cells)
     targets = pd.DataFrame(cells)[list(ACCURACIES)].join(space.cost(archs))
     if passes:
-        targets = targets.join(mean_of(passes, space, archs))
+        targets = targets.join(median_of(passes, space, archs))
     described = [target for target in targets_on(args, dataset) if target.name in targets]
     origin = pd.DataFrame(cells)[["origin"]]
     info = info_of(args, images, origin["origin"], [cell["load"] for cells in passes for cell in cells])
@@ -205,10 +208,10 @@ def targets_on(args: argparse.Namespace, dataset: str) -> list[Target]:
     n_train = min(CALIBRATION, len(images_of(dataset).indices["train"]))
     head = "" if dataset == "cifar10" else "; a ridge head fitted to the features of these"
     batch = (
-        "in float32 on one thread, batch norms folded, channels last, torch eager; mean over "
+        "in float32 on one thread, batch norms folded, channels last, torch eager; median over "
         f"{args.passes} passes of the median of {args.rounds} samples"
     )
-    spread = "Interquartile range of a pass's samples, mean over the passes, of"
+    spread = "Interquartile range of a pass's samples, median over the passes, of"
     return [
         Target(
             f"{short}_accuracy",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from surronas.datasets import BenchmarkTable, TableInfo, Target, mbconv_cifar10
+from surronas.datasets import BenchmarkTable, TableInfo, Target, load_benchmark, mbconv_cifar10
+from surronas.datasets.images import load_images
 from surronas.datasets.join import join
 from surronas.datasets.table_file import write_table
 from surronas.exceptions import DataNotFoundError, InvalidFileError, UnknownNameError
 from surronas.spaces.mbconv import MBConv
+from surronas.supernet.evaluator import SupernetEvaluator
+from surronas.supernet.pretrained import find_pretrained, load_pretrained
 
 
 def write(dataset, n, folder):
@@ -68,3 +73,102 @@ def test_a_damaged_file_is_refused(shipped):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InvalidFileError, match=r"mbconv_cifar10_cifar10\.parquet does not read"):
         mbconv_cifar10.load()
+
+
+# -- what ships --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cifar10():
+    return load_benchmark("mbconv_cifar10")
+
+
+def test_the_files_are_small():
+    assert sum(mbconv_cifar10.path_of(dataset).stat().st_size for dataset in mbconv_cifar10.DATASETS) < 1.5e6
+
+
+@pytest.mark.parametrize(
+    ("dataset", "least", "agreement"),  # of accuracy on validation and on test images, of which digits have few
+    [("cifar10", 2_000, 0.9), ("fashion_mnist", 500, 0.7), ("digits", 500, 0.3)],
+)
+def test_rows_and_values(dataset, least, agreement, cifar10):
+    table = load_benchmark("mbconv_cifar10", dataset)
+    assert len(table) >= least
+    assert not table.targets.isna().any(axis=None)
+    keys = table.space.key(table.archs)
+    assert len(np.unique(keys)) == len(table)
+    assert np.isin(keys, cifar10.space.key(cifar10.archs)).all()
+    cost = table.space.cost(table.archs)
+    pd.testing.assert_frame_equal(table.targets[["params", "madds"]], cost, check_dtype=False, check_exact=True)
+    for name in table.targets:
+        assert table.target(name).description
+        assert table.target(name).possible(table.targets[name]).all()
+    accuracy = table.targets[["val_accuracy", "test_accuracy"]]
+    assert accuracy.min(axis=None) > 50
+    assert accuracy.corr().iloc[0, 1] > agreement
+    origins = table.context["origin"].value_counts()
+    assert origins["smallest"] == origins["largest"] == 1
+    assert origins["random"] >= 0.8 * least
+    assert origins["front"] > 0
+    (smallest,) = table.archs[table.context["origin"] == "smallest"]
+    (largest,) = table.archs[table.context["origin"] == "largest"]
+    assert smallest.tolist() == table.space.smallest().tolist()
+    assert largest.tolist() == table.space.largest().tolist()
+
+
+def test_cifar10_has_what_issue_4_asks_for(cifar10):
+    ends = cifar10.targets.set_index(cifar10.context["origin"])["test_accuracy"]
+    assert ends["largest"] >= 88
+    assert ends["smallest"] >= 78
+    spread = {"latency_ms": "latency_spread_ms", "latency_64_ms": "latency_64_spread_ms"}
+    for latency, its in spread.items():
+        assert cifar10.target(its).kind == "spread"
+        assert (cifar10.targets[its] / cifar10.targets[latency]).median() < 0.2
+    assert (cifar10.targets["latency_64_ms"] > cifar10.targets["latency_ms"]).all()
+    assert (cifar10.targets["latency_64_ms"] < 64 * cifar10.targets["latency_ms"] * 1.5).all()
+    images = cifar10.targets[["val_accuracy", "test_accuracy"]] * [25, 50]
+    np.testing.assert_allclose(images, images.round(), atol=1e-6)
+
+
+def test_the_front_is_better_than_random_subnets_of_its_size(cifar10):
+    """Each subnet of the front against the random ones of nearly equal multiply-adds."""
+    by = cifar10.targets.assign(origin=cifar10.context["origin"])
+    random = by[by["origin"] == "random"]
+    above = []
+    for row in by[by["origin"] == "front"].itertuples():
+        near = random[(random["madds"] / row.madds - 1).abs() < 0.05]
+        if len(near) >= 10:
+            above.append((near["test_accuracy"] < row.test_accuracy).mean())
+    assert len(above) >= 20
+    assert np.mean(above) > 0.8
+
+
+@pytest.mark.parametrize("dataset", mbconv_cifar10.DATASETS)
+def test_info_says_where_it_comes_from(dataset):
+    info = load_benchmark("mbconv_cifar10", dataset).info
+    content = mbconv_cifar10.path_of(dataset).read_bytes()
+    assert info.checksum == f"mbconv_cifar10_{dataset}.parquet sha256:{hashlib.sha256(content).hexdigest()}"
+    assert "Apache-2.0" in info.licence
+    assert "Command: python benchmarks/supernet_table.py" in info.notes
+    assert "torch" in info.notes
+    weights = find_pretrained("mbconv-cifar10").read_bytes()
+    assert f"sha256 {hashlib.sha256(weights).hexdigest()}" in info.notes
+
+
+def test_shipped_data_sets_side_by_side():
+    table = load_benchmark("mbconv_cifar10", dataset=["cifar10", "fashion_mnist", "digits"])
+    assert table.targets["digits_test_accuracy"].notna().sum() >= 500
+    assert {"cifar10_params", "cifar10_madds", "cifar10_latency_ms"} <= set(table.targets)
+    assert set(table.context["origin"]) == {"smallest", "largest", "random", "front"}
+
+
+@pytest.mark.needs_data("images/cifar10")
+def test_measured_again_the_accuracies_are_the_same(cifar10, shared_data):
+    """Three subnets; another CPU may round otherwise, hence a few images' tolerance."""
+    rows = [0, *np.flatnonzero(cifar10.context["origin"] == "random")[:2].tolist()]
+    targets = ("val_accuracy", "test_accuracy")
+    evaluator = SupernetEvaluator(
+        load_pretrained("mbconv-cifar10"), load_images("cifar10"), targets=targets, n_validation=2500, n_test=5000
+    )
+    again = evaluator.evaluate(cifar10.archs[rows])
+    np.testing.assert_allclose(again, cifar10.targets.loc[rows, list(targets)], atol=0.3)
