@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from surronas.command import number_of_jobs, seed
 from surronas.exceptions import SurronasError
 
 if TYPE_CHECKING:
@@ -38,7 +40,9 @@ class Command:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code: 0, 2 for a bad request, 130 when interrupted.
+    """Run the command line; returns the exit code.
+
+    0, 1 where the system refuses (a full disk, a killed worker), 2 for a bad request, 130 when interrupted.
 
     Parameters
     ----------
@@ -52,17 +56,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         arguments.run(arguments, Console(highlight=False))
+        sys.stdout.flush()
     except SurronasError as error:
-        errors.print(str(error), style="bold red", markup=False)
-        return 2
+        text, code = str(error), 2
+    except BrokenPipeError:  # `surronas list | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        text, code = f"{error}.{_again(arguments, argv)}", 1
+    except BrokenExecutor:
+        text, code = f"A worker process was killed, or ran out of memory.{_again(arguments, argv)}", 1
     except KeyboardInterrupt:
-        command = (
-            "The same torchrun command" if "TORCHELASTIC_RUN_ID" in os.environ else f"`surronas {shlex.join(argv)}`"
-        )
-        again = f" {command} goes on where it stopped." if getattr(arguments, "resumable", False) else ""
-        errors.print(f"Interrupted.{again}", style="bold red", markup=False)
-        return 130
-    return 0
+        text, code = f"Interrupted.{_again(arguments, argv)}", 130
+    else:
+        return 0
+    errors.print(text, style="bold red", markup=False)
+    return code
+
+
+def _again(arguments: argparse.Namespace, argv: Sequence[str]) -> str:
+    if not getattr(arguments, "resumable", False):
+        return ""
+    command = "The same torchrun command" if "TORCHELASTIC_RUN_ID" in os.environ else f"`surronas {shlex.join(argv)}`"
+    return f" {command} goes on where it stopped."
 
 
 def _add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command], metavar: str) -> None:
@@ -99,8 +115,8 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--repeats", type=int, default=10, help="independent draws of each number (%(default)s)")
     parser.add_argument("--protocol", default="rest", help="rest, canonical, unique or all (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
-    parser.add_argument("--jobs", type=int, default=-1, help="fits at a time; -1 is all cores (%(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="(%(default)s)")
+    parser.add_argument("--jobs", type=number_of_jobs, default=-1, help="fits at a time; -1 is all cores (%(default)s)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="journal, results and report.html")
 
 
@@ -252,7 +268,7 @@ def _meta_arguments(parser: argparse.ArgumentParser) -> None:
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(resumable=True)
     parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="(%(default)s)")
-    parser.add_argument("--jobs", type=int, default=-1, help="fits at a time; -1 is all cores (%(default)s)")
+    parser.add_argument("--jobs", type=number_of_jobs, default=-1, help="fits at a time; -1 is all cores (%(default)s)")
 
 
 def _demo(arguments: argparse.Namespace, console: Console) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from surronas.cli import Command
-from surronas.command import command_line
+from surronas.command import command_line, number_of_jobs, seed
 from surronas.meta.recipe import MetaRecipe
 
 __all__ = ["ACTIONS"]
@@ -24,8 +24,10 @@ def _build_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", type=int, default=7, help="tasks a view, at most (%(default)s)")
     parser.add_argument("--n-train", type=int, default=1000, help="training images a view (%(default)s)")
     parser.add_argument("--n-validation", type=int, default=2000, help="validation images a view (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the first view; the next have the next (%(default)s)")
-    parser.add_argument("--jobs", type=int, default=-1, help="views at a time; -1 is all cores (%(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="of the first view; the next have the next (%(default)s)")
+    parser.add_argument(
+        "--jobs", type=number_of_jobs, default=-1, help="views at a time; -1 is all cores (%(default)s)"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="journal and database.parquet")
 
 
@@ -64,7 +66,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--predictor-steps", type=int, default=MetaRecipe.predictor_steps, help="at most (%(default)s)")
     parser.add_argument("--generator-steps", type=int, default=MetaRecipe.generator_steps, help="at most (%(default)s)")
     parser.add_argument("--learning-rate", type=float, default=MetaRecipe.learning_rate, help="peak (%(default)s)")
-    parser.add_argument("--seed", type=int, default=MetaRecipe.seed, help="(%(default)s)")
+    parser.add_argument("--seed", type=seed, default=MetaRecipe.seed, help="(%(default)s)")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="features, checkpoints and metad2a.safetensors"
     )
@@ -113,7 +115,7 @@ def _propose_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", type=int, default=10, help="architectures (%(default)s)")
     parser.add_argument("--max-madds", type=float, metavar="M", help="multiply-adds of an image, in millions")
     parser.add_argument("--max-latency-ms", type=float, metavar="MS", help="predicted latency of an image")
-    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="(%(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="a .csv file")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from surronas.command import number_of_jobs, seed
 from surronas.exceptions import DataNotFoundError, InvalidFileError, InvalidInputError, UnknownNameError
 from surronas.io import write_atomic
 
@@ -33,6 +34,13 @@ _SHOWN, _CASCADES = 25, 10
 _N_EVALUATIONS = 300
 _N_TRAIN, _N_VALIDATION = 5000, 2000  # with which a search of the shipped supernet takes ten minutes or so
 _COMMAND = "command.json"
+_KINDS: dict[type, tuple[str, ...]] = {
+    str: ("algorithm", "evaluator", "dataset", "space", "images"),
+    int: ("evaluations", "epochs", "seed", "initial", "batch", "size", "n_train", "n_validation"),
+    bool: ("flip", "float32"),
+    list: ("objectives", "constraints"),
+}
+_OPTIONAL = ("evaluator", "dataset", "space", "images", "initial", "batch", "size", "n_train", "n_validation")
 
 
 def arguments_of(parser: argparse.ArgumentParser) -> None:
@@ -79,8 +87,8 @@ def arguments_of(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--flip", action="store_true", help="adapt to mirror images too: they are of the same class")
     parser.add_argument("--float32", action="store_true", help="where the CPU has no bfloat16")
-    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
-    parser.add_argument("--jobs", type=int, default=-1, help="processes; -1 is all cores (%(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="(%(default)s)")
+    parser.add_argument("--jobs", type=number_of_jobs, default=-1, help="processes; -1 is all cores (%(default)s)")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
@@ -157,7 +165,13 @@ def _settings(arguments: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     try:
         begun = dict(json.loads(path.read_text()))
         differing = [name for name in given if name != "evaluations" and begun[name] != given[name]]
-    except (ValueError, TypeError, KeyError) as error:
+        for kind, names in _KINDS.items():
+            for name in names:
+                if type(begun[name]) is not kind and not (begun[name] is None and name in _OPTIONAL):
+                    raise TypeError(f"{name} is {begun[name]!r:.80}")
+        if not all(isinstance(text, str) for text in (*begun["objectives"], *begun["constraints"])):
+            raise TypeError("objectives and constraints are texts")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidFileError(f"{path} is damaged: {error!r}.") from error
     if arguments.out is not None and differing:
         name = differing[0]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from surronas.cli import Command
+from surronas.command import number_of_jobs, seed
 from surronas.exceptions import DataNotFoundError, InvalidFileError, InvalidInputError
 from surronas.io import write_atomic
 from surronas.supernet.recipe import ADAPTATION, Recipe
@@ -32,7 +33,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--batch-size", type=int, default=Recipe.batch_size, help="of all processes (%(default)s)")
     parser.add_argument("--learning-rate", type=float, default=Recipe.learning_rate, help="its peak (%(default)s)")
-    parser.add_argument("--seed", type=int, default=Recipe.seed, help="(%(default)s)")
+    parser.add_argument("--seed", type=seed, default=Recipe.seed, help="(%(default)s)")
     parser.add_argument("--no-flip", action="store_true", help="no mirror images, as for digits")
     parser.add_argument("--float32", action="store_true", help="where the CPU has no bfloat16")
 
@@ -78,8 +79,10 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--n-validation", type=int, help="images; all by default")
     parser.add_argument("--n-test", type=int, help="images; all by default")
     parser.add_argument("--n-calibration", type=int, default=2000, help="training images (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws (%(default)s)")
-    parser.add_argument("--jobs", type=int, default=-1, help="subnets at a time; -1 is all cores (%(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="of the draws (%(default)s)")
+    parser.add_argument(
+        "--jobs", type=number_of_jobs, default=-1, help="subnets at a time; -1 is all cores (%(default)s)"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="a .csv or .parquet file, which `load_table` reads")
 
 
@@ -144,7 +147,7 @@ def _adapt_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, default=ADAPTATION.epochs, help="(%(default)s)")
     parser.add_argument("--batch-size", type=int, default=ADAPTATION.batch_size, help="of all processes (%(default)s)")
     parser.add_argument("--learning-rate", type=float, default=ADAPTATION.learning_rate, help="its peak (%(default)s)")
-    parser.add_argument("--seed", type=int, default=ADAPTATION.seed, help="(%(default)s)")
+    parser.add_argument("--seed", type=seed, default=ADAPTATION.seed, help="(%(default)s)")
     parser.add_argument("--flip", action="store_true", help="mirror images: they are of the same class mirrored")
     parser.add_argument("--float32", action="store_true", help="where the CPU has no bfloat16")
 

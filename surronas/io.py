@@ -7,16 +7,21 @@ import io
 import json
 import os
 import re
+import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 from typing import Any
 
-from surronas.exceptions import InvalidFileError
+from surronas.exceptions import InvalidFileError, InvalidInputError
 
-__all__ = ["check_size", "read_archive", "remove_unfinished", "write_archive", "write_atomic"]
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["alone_in", "check_size", "naming", "read_archive", "remove_unfinished", "write_archive", "write_atomic"]
 
 _MANIFEST = "manifest.json"
 _LARGEST = 2**30
@@ -26,20 +31,60 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]+\.[a-z]+")
 def write_atomic(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a file so that a reader sees the old content or the new, whenever the writer is killed."""
     path = Path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():  # /dev/stdout, say, is written to and not replaced
+        path.write_bytes(content)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
+        with naming(path):
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Have an error of the operating system say of which file it is, for that of a full disk does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = os.fspath(path)
+        raise
+
+
+@contextmanager
+def alone_in(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep other processes out of a folder that is there (not on Windows), until the process ends at the latest.
+
+    Raises
+    ------
+    InvalidInputError
+        When another one has it.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InvalidInputError(f"Another process is at work in {os.fspath(folder)}.") from error
+        except OSError:  # a file system that locks no folders
+            pass
+        yield
+    finally:
+        os.close(handle)
 
 
 def remove_unfinished(path: str | os.PathLike[str]) -> None:

@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from surronas.exceptions import InvalidFileError, InvalidInputError
+from surronas.io import naming
 
 if sys.platform != "win32":
     import fcntl
@@ -75,7 +77,7 @@ class Journal:
     def _read(self, number: int, line: bytes) -> dict[str, Any]:
         try:
             cell = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidFileError(f"The journal {self.path} is damaged in line {number + 1}: {error}.") from error
         if not isinstance(cell, dict):
             raise InvalidFileError(f"The journal {self.path} is damaged in line {number + 1}: {cell!r} is no object.")
@@ -83,9 +85,11 @@ class Journal:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO]:
+def _locked(path: Path) -> Iterator[FileIO]:
     """The file, of whole lines, while no other process writes to it."""
-    with open(path, "ab+") as file:  # closing it releases the lock, and so does the death of the process
+    # Unbuffered, so that what a full disk refuses is not written later; closing it releases the lock, and so does the
+    # death of the process.
+    with naming(path), open(path, "ab+", buffering=0) as file:
         if sys.platform != "win32":
             fcntl.flock(file, fcntl.LOCK_EX)
         end = file.seek(0, os.SEEK_END)
@@ -96,7 +100,13 @@ def _locked(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def _append(file: BinaryIO, record: Mapping[str, Any]) -> None:
-    file.write(json.dumps(record).encode() + b"\n")
-    file.flush()
-    os.fsync(file.fileno())
+def _append(file: FileIO, record: Mapping[str, Any]) -> None:
+    left = memoryview(json.dumps(record).encode() + b"\n")
+    end = file.seek(0, os.SEEK_END)
+    try:
+        while left:
+            left = left[file.write(left) :]
+        os.fsync(file.fileno())
+    except BaseException:  # what is not there for certain is not there at all
+        file.truncate(end)
+        raise

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+from concurrent.futures.process import BrokenProcessPool
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -93,3 +96,40 @@ def test_list_names_every_part(capsys, monkeypatch):
     names = ["nasbench201", "nasbench_graph", "one_hot", "graph_features", "linear", "gp", "analog_nasbench"]
     for name in (*names, *list_formats(), *list_images(), *list_pretrained()):
         assert f" {name} " in printed
+
+
+def test_a_full_disk_is_one_line_and_says_how_to_go_on(table, tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        assert bench(tmp_path) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(
+        f"[Errno {errno.ENOSPC}] No space left on device: '{tmp_path / 'journal.jsonl'}'. `surronas"
+    )
+    assert error.endswith("` goes on where it stopped.\n")
+    assert error.count("\n") == 1
+    assert bench(tmp_path) == 0
+
+
+def test_a_folder_that_is_a_file_and_killed_workers_are_one_line(table, tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").touch()
+    assert bench(tmp_path / "file") == 1
+    assert "file" in capsys.readouterr().err
+
+    def killed(*args, **kwargs):
+        raise BrokenProcessPool
+
+    monkeypatch.setattr("surronas.benchmark.evaluate", killed)
+    assert bench(tmp_path / "out") == 1
+    assert capsys.readouterr().err.startswith("A worker process was killed, or ran out of memory. `surronas bench")
+
+
+@pytest.mark.parametrize("option", [("--seed", "-1"), ("--seed", "4294967296"), ("--jobs", "0"), ("--jobs", "many")])
+def test_seeds_and_jobs_that_cannot_be_are_bad_usage(table, tmp_path, capsys, option):
+    with pytest.raises(SystemExit) as stop:
+        bench(tmp_path, *option)
+    assert stop.value.code == 2
+    assert f"argument {option[0]}" in capsys.readouterr().err

@@ -151,3 +151,23 @@ def test_a_supernet_is_adapted_to_images_of_other_classes_and_its_subnets_are_sa
     cascades = pd.read_csv(tmp_path / "x/result/cascades.csv", dtype={"members": str})
     together = cascades["members"].str.contains(",").sum()
     assert (f"{together} cascades of the front's networks" in " ".join(printed.split())) == (together > 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"algorithm": ["nat"]},
+        {"constraints": 7},
+        {"objectives": [1]},
+        {"seed": "x"},
+        {"evaluator": 5},
+        {"epochs": None},
+    ],
+    ids=str,
+)
+def test_a_damaged_command_is_refused(table, tmp_path, capsys, change):
+    assert on_table(tmp_path, "--evaluations", 8) == 0
+    path = tmp_path / "command.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert search("--resume", tmp_path) == 2
+    assert "command.json is damaged" in capsys.readouterr().err

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import stat
+import sys
 import zipfile
 
 import pytest
@@ -175,10 +177,10 @@ def test_the_old_file_stays_when_writing_fails(tmp_path, monkeypatch, step):
     write_atomic(path, b"old")
 
     def fail(*_):
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, step, fail)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(OSError, match=r"No space left on device: '.*file'"):
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
@@ -209,3 +211,15 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
     remove_unfinished(tmp_path / "a.pt")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".ab.pt.x1y2", "a.pt", "a.pt.bak"]
     remove_unfinished(tmp_path / "nowhere/a.pt")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no named pipes")
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    write_atomic(path, b"content")
+    assert os.read(reader, 100) == b"content"
+    os.close(reader)
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    assert list(tmp_path.iterdir()) == [path]

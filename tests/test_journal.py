@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
+from io import FileIO
 
 import pytest
 from hypothesis import given
@@ -87,3 +89,35 @@ def test_what_another_process_left_torn_is_cut_off_before_the_next_line(tmp_path
         other.write(b'{"i": 9, "ta')
     journal.append(CELLS[1])
     assert Journal(path, HEADER).cells == CELLS[:2]
+
+
+def test_deep_json_is_a_damaged_line(tmp_path):
+    path = filled(tmp_path / "j.jsonl")
+    path.write_bytes(path.read_bytes() + b"[" * 200_000 + b"\n")
+    with pytest.raises(InvalidFileError, match="damaged in line 6"):
+        Journal(path, HEADER)
+
+
+@pytest.mark.parametrize("step", ["write", "fsync"])
+def test_a_full_disk_leaves_no_part_of_a_line_and_names_the_journal(tmp_path, monkeypatch, step):
+    path = filled(tmp_path / "j.jsonl")
+    journal, before = Journal(path, HEADER), path.read_bytes()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    class Full(FileIO):
+        def write(self, content):
+            return super().write(content[:10]) if len(content) > 20 else full()
+
+    with monkeypatch.context() as patch:
+        if step == "fsync":
+            patch.setattr("os.fsync", full)
+        else:
+            patch.setattr("builtins.open", lambda path, mode, buffering: Full(path, mode.replace("b", "")))
+        with pytest.raises(OSError, match=r"No space left on device: .*j\.jsonl"):
+            journal.append({"i": 9, "text": "x" * 11})
+    assert path.read_bytes() == before
+    assert journal.cells == CELLS
+    journal.append(CELLS[0])
+    assert Journal(path, HEADER).cells == [*CELLS, CELLS[0]]

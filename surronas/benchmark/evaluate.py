@@ -31,7 +31,7 @@ from surronas.benchmark.provenance import provenance_of
 from surronas.benchmark.report import Report
 from surronas.datasets.table import BenchmarkTable
 from surronas.encoders.zero_cost import ZeroCost
-from surronas.exceptions import InvalidInputError
+from surronas.exceptions import InvalidFileError, InvalidInputError
 from surronas.io import write_atomic
 from surronas.journal import Journal
 from surronas.predictors import Predictor
@@ -119,7 +119,7 @@ def evaluate(
     started = time.perf_counter()
     provenance = provenance_of(task.table, task.target, task.test_target, protocol, random_state, given)
     journal = Journal(Path(out) / "journal.jsonl", provenance["measurement"]) if out is not None else None
-    cells = {_key(cell): cell for cell in (journal.cells if journal else ()) if cell["error"] is None}
+    cells: dict[Key, dict[str, Any]] = {} if journal is None else _finished(journal)
     wanted = [(name, n, repeat) for repeat, n, name in product(repeats, sizes, methods)]
     missing = [key for key in wanted if key not in cells]
     if missing and given is not None and isinstance(given.proxies, Scorer):
@@ -176,6 +176,15 @@ def _frame(cells: list[dict[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(cells, columns=list(COLUMNS))
     types = {column: "string" if column in _TEXT else "int64" if column in _WHOLE else "float64" for column in COLUMNS}
     return frame.astype(types)
+
+
+def _finished(journal: Journal) -> dict[Key, dict[str, Any]]:
+    try:
+        cells = {_key(cell): cell for cell in journal.cells if cell["error"] is None}
+        _frame(list(cells.values()))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InvalidFileError(f"The journal {journal.path} has a line that is no cell: {error!r}.") from error
+    return cells
 
 
 def _key(cell: dict[str, Any]) -> Key:

@@ -86,7 +86,7 @@ def read_source(source: Any, split: str | None = None) -> Source:
         frames = [read(file) for file in files]
     except InvalidFileError:
         raise
-    except (ValueError, TypeError, OSError, EOFError, pd.errors.ParserWarning) as error:  # also pandas' own
+    except Exception as error:  # pandas, pyarrow and half a dozen compressors each have their own
         raise InvalidFileError(f"{path} does not read as {_suffix(files[0])}: {error}") from error
     strange = next((i for i, frame in enumerate(frames) if list(frame.columns) != list(frames[0].columns)), None)
     if strange is not None:
@@ -106,12 +106,12 @@ def _source(frame: pd.DataFrame, name: str, path: str, files: Sequence[Path], no
     if frame.empty:
         raise InvalidInputError(f"{path} must have rows and columns. Got a table of shape {frame.shape}.")
     for column in frame.columns[frame.columns.str.fullmatch(r"|Unnamed: 0|__index_level_0__")]:
-        if list(frame[column]) == list(range(len(frame))):
+        if frame[column].dtype.kind in "iuf" and list(frame[column]) == list(range(len(frame))):
             frame = frame.drop(columns=column)
             notes = [*notes, f"Left out the row numbers in the first column, {column!r}."]
     digests = {file.name: sha256_of(file) for file in files}
     if not digests:
-        digests = {"as CSV": hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()}
+        digests = {"as CSV": hashlib.sha256(frame.to_csv(index=False).encode(errors="surrogatepass")).hexdigest()}
     return Source(frame, name, path, "; ".join(f"{k} sha256:{v}" for k, v in digests.items()), tuple(notes))
 
 

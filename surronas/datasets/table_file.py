@@ -80,11 +80,14 @@ def read_table(path: str | os.PathLike[str]) -> BenchmarkTable:
         space = space_from_spec(head["space"])
         described = [Target(**target) for target in head["targets"]]
         info = replace(TableInfo(**head["info"]), checksum=f"{path.name} sha256:{sha256_of(path)}")
+        texts = [*asdict(info).values(), *(part for t in described for part in (t.name, t.unit, t.description))]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("what describes it is no text")
         targets = columns[[target.name for target in described]]
         context = columns[head["context"]] if head["context"] else None
         archs = columns[space.gene_names].to_numpy(np.int64)
         return BenchmarkTable(head["name"], space, archs, targets, described, info, head["dataset"], context=context)
-    except (LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise InvalidFileError(f"{path} is not laid out as a benchmark table: {error}") from error
 
 
@@ -101,5 +104,5 @@ def _read(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         raise InvalidFileError(
             f"{path} is not a benchmark table: its schema does not say what its columns are."
         ) from error
-    except (pa.ArrowException, OSError, TypeError, ValueError) as error:
+    except (pa.ArrowException, OSError, TypeError, ValueError, RecursionError) as error:
         raise InvalidFileError(f"{path} does not read as a benchmark table: {error}") from error

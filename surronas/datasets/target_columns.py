@@ -158,7 +158,7 @@ def _numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
     for k, value in enumerate(values):
         try:
             table[k] = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InvalidInputError(
                 f"The column {column.name!r} must hold numbers to be a target. "
                 f"Got {value!r:.80} in row {first_row(which, k)}."

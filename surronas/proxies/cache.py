@@ -71,7 +71,7 @@ class ScoreCache:
             arch = tuple(map(int, cell["arch"]))
             scores, reasons, seconds = (dict(cell[key]) for key in ("scores", "reasons", "seconds"))
             floats = [{str(k): float(v) for k, v in part.items()} for part in (scores, seconds)]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InvalidFileError(
                 f"The cache of scores {self._journal.path} is damaged in line {line}: {error!r}. Delete it."
             ) from error

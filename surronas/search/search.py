@@ -249,15 +249,15 @@ class Search(BaseEstimator):  # type: ignore[misc]
         for event, record in run.events:
             try:
                 due = self._take(event, record)
-            except (LookupError, TypeError, ValueError) as error:
+            except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
                 raise InvalidFileError(f"The journal of {run.folder} has a record that is none: {error!r}.") from error
         return due
 
     def _take(self, event: Event, record: Mapping[str, Any]) -> IntArray | None:
         if event is Event.ASKED:
             archs = self._genotypes(record["archs"])
-            predicted = np.array(record["predicted"], dtype=np.float64)
-            self._expect(Proposal(archs, predicted, record["why"]))
+            predicted = np.array(record["predicted"], dtype=np.float64).reshape(len(archs), len(self._unknown))
+            self._expect(Proposal(archs, predicted, dict(record["why"])))
             self._spend("choosing", record["seconds"])
             return archs
         if event is Event.TOLD:

@@ -56,5 +56,5 @@ def space_from_spec(spec: dict[str, Any]) -> SearchSpace:
         return SearchSpace([Gene(**gene) for gene in spec["genes"]])
     except UnknownNameError:
         raise
-    except (InvalidInputError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # a hostile description may break whatever reads it
         raise InvalidFileError(f"Not the description of a search space: {error!r}.") from error

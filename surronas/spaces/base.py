@@ -23,6 +23,10 @@ __all__ = ["Gene", "IntArray", "RandomState", "SearchSpace", "as_integers"]
 RandomState = int | np.random.RandomState | None
 
 _ENUMERABLE = 2_000_000
+_UNREADABLE = (
+    *(ValueError, TypeError, LookupError, AttributeError, SyntaxError, ArithmeticError),
+    *(RecursionError, MemoryError),  # of Python's parser, on what is nested too deeply
+)
 
 
 class SearchSpace:
@@ -179,6 +183,8 @@ class SearchSpace:
             archs = archs.rename(columns=str).to_dict("records")
         if isinstance(archs, (str, bytes, Mapping)) or not isinstance(archs, Iterable):
             raise InvalidInputError(f"The 'archs' must be a sequence of architectures. Got one {type(archs).__name__}.")
+        if isinstance(archs, np.ndarray) and archs.ndim == 0:
+            raise InvalidInputError(f"The 'archs' must be a sequence of architectures. Got the array {short(archs)}.")
         if not isinstance(archs, np.ndarray):
             archs = list(archs)
             simple = all(isinstance(a, (tuple, list, np.ndarray)) and len(a) == self.n_genes for a in archs)
@@ -196,7 +202,7 @@ class SearchSpace:
                 codes = [int(v) for v in arch]
                 return codes if len(codes) == self.n_genes else self.parse_codes(codes)
             return self.parse_one(arch)
-        except (InvalidInputError, ValueError, TypeError, LookupError, AttributeError, SyntaxError) as error:
+        except _UNREADABLE as error:
             raise InvalidInputError(
                 f"The 'archs' must be architectures of the space {self.name!r}. Row {row} does not parse: "
                 f"{str(error).rstrip('.')}. Got {short(arch)}."
@@ -326,7 +332,7 @@ class SearchSpace:
             raise InvalidInputError(f"The 'n' parameter of sample must be a non-negative int. Got {n!r} instead.")
         rng = check_random_state(random_state)
         kept = np.empty((0, self.n_genes), dtype=np.int64)
-        for _ in range(20):
+        for _ in range(0 if unique and self.size is not None and n > self.size else 20):
             X = rng.randint(0, self.n_choices, size=(max(n, 16) * 2, self.n_genes)).astype(np.int64)
             X = np.where(self.active(X), X, 0)
             kept = np.concatenate([kept, X[self.is_valid(X)]])

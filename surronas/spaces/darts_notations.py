@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from surronas.exceptions import InvalidInputError
+from surronas.spaces.reading import short
 
 Cell = list[list[tuple[int, int]]]
 """For each of the four nodes its two (input, operation), the lower input first."""
@@ -32,8 +33,8 @@ def read_genotype(arch: Any, ops: Sequence[str]) -> list[Cell]:
         if cell not in fields:
             raise InvalidInputError(f"the genotype has no field {cell!r}")
         concat = fields.get(f"{cell}_concat", (2, 3, 4, 5))
-        if sorted(concat) != [2, 3, 4, 5]:
-            raise InvalidInputError(f"{cell}_concat must be the nodes 2 to 5, not {list(concat)}")
+        if len(concat) != 4 or sorted(concat) != [2, 3, 4, 5]:  # a range may be of any length
+            raise InvalidInputError(f"{cell}_concat must be the nodes 2 to 5, not {short(concat)}")
     return [_cell(fields[cell], ops) for cell in _CELLS]
 
 

@@ -13,6 +13,8 @@ from surronas.exceptions import InvalidInputError
 
 __all__ = ["Stage", "ascending", "positive"]
 
+_DEEPEST = 256  # a file may ask for a billion
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -52,6 +54,10 @@ class Stage:
         object.__setattr__(self, "channels", positive(self.channels, "channels", "a Stage"))
         for name in ("depths", "kernels", "expands"):
             object.__setattr__(self, name, ascending(getattr(self, name), name, "a Stage"))
+        if self.depths[-1] > _DEEPEST:
+            raise InvalidInputError(
+                f"The 'depths' parameter of a Stage must be at most {_DEEPEST}. Got {self.depths!r} instead."
+            )
         if any(kernel % 2 == 0 for kernel in self.kernels):
             raise InvalidInputError(f"The 'kernels' parameter of a Stage must be odd. Got {self.kernels!r} instead.")
 

@@ -24,14 +24,19 @@ def as_integers(X: Any) -> IntArray:
     except ValueError as error:
         raise InvalidInputError(f"The 'archs' must be rows of one length. Got {short(X)}.") from error
     if array.dtype.kind == "O" and all(isinstance(v, (int, float, np.number)) for v in array.ravel()):
-        array = array.astype(np.float64)
+        try:
+            array = array.astype(np.float64)
+        except OverflowError as error:
+            raise InvalidInputError(f"The 'archs' must be small integers. Got {short(X)}.") from error
     if array.dtype.kind not in "biuf":
         raise InvalidInputError(f"The 'archs' must be integers. Got an array of {array.dtype}.")
     if array.dtype.kind == "f":
         bad = np.argwhere(~np.isfinite(array) | (array != np.round(array)))
         if len(bad):
             where = tuple(int(i) for i in bad[0])
-            raise InvalidInputError(f"The 'archs' must be integers. Got {array[where]} in row {where[0]}.")
+            row = f" in row {where[0]}" if where else ""
+            raise InvalidInputError(f"The 'archs' must be integers. Got {array[where]}{row}.")
+        array = array.clip(-(2.0**62), 2.0**62)  # outside every space, and inside int64
     return array.astype(np.int64)
 
 

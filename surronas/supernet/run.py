@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
@@ -17,7 +17,7 @@ import torch
 
 from surronas.datasets.images import ImageData
 from surronas.exceptions import InvalidInputError, SurronasWarning
-from surronas.io import remove_unfinished, write_atomic
+from surronas.io import alone_in, remove_unfinished, write_atomic
 from surronas.spaces.mbconv import MBConv
 from surronas.supernet.card import training_card
 from surronas.supernet.checkpoint import Checkpoint
@@ -80,7 +80,7 @@ def train(
     Raises
     ------
     InvalidInputError
-        When the images do not fit, or the folder holds another training.
+        When the images do not fit, the folder holds another training, or another process trains in it.
     InvalidFileError
         When the folder's checkpoint is damaged.
     KeyboardInterrupt
@@ -119,19 +119,18 @@ def run_training(
     """
     folder = Path(folder)
     checkpoint = Checkpoint(folder / CHECKPOINT, trainer, images, origin)
-    if rank() == 0:
-        _check_folder(folder, trainer.recipe)
-    checkpoint.restore()
 
     def save() -> None:
         checkpoint.save()
         _write_losses(trainer, folder)
 
-    run_steps(trainer, save, progress)
-    result = trainer.result()
-    if rank() == 0 and not (folder / RESULT).exists():
-        _write_losses(trainer, folder)
-        save_supernet(folder / RESULT, result, training_card(trainer, images))
+    with _ready(folder, trainer.recipe) if rank() == 0 else nullcontext():
+        checkpoint.restore()
+        run_steps(trainer, save, progress)
+        result = trainer.result()
+        if rank() == 0 and not (folder / RESULT).exists():
+            _write_losses(trainer, folder)
+            save_supernet(folder / RESULT, result, training_card(trainer, images))
     return result
 
 
@@ -186,7 +185,9 @@ def _interrupts() -> Iterator[Callable[[], int]]:
             signal.signal(number, handler)
 
 
-def _check_folder(folder: Path, recipe: Recipe) -> None:
+@contextmanager
+def _ready(folder: Path, recipe: Recipe) -> Iterator[None]:
+    """The folder, for this training alone."""
     if (folder / RESULT).exists() and not (folder / CHECKPOINT).exists():
         raise InvalidInputError(
             f"The folder {folder} holds a {RESULT} without the {CHECKPOINT} of its training. Choose another folder."
@@ -195,15 +196,17 @@ def _check_folder(folder: Path, recipe: Recipe) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidInputError(f"The 'folder' of a training cannot be made: {error}.") from error
-    for name in (CHECKPOINT, LOSSES, RESULT):
-        remove_unfinished(folder / name)
     if recipe.bfloat16 and not has_bfloat16():
         warnings.warn(
             "This CPU has no instructions for bfloat16, which makes it slower than float32 here: consider "
             "Recipe(bfloat16=False), or --float32.",
             SurronasWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
+    with alone_in(folder):
+        for name in (CHECKPOINT, LOSSES, RESULT):
+            remove_unfinished(folder / name)
+        yield
 
 
 def _write_losses(trainer: Trainer, folder: Path) -> None:

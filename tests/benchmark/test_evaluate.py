@@ -10,7 +10,7 @@ import pytest
 from surronas.benchmark import evaluate, metrics
 from surronas.encoders.one_hot import OneHot
 from surronas.encoders.zero_cost import ZeroCost
-from surronas.exceptions import InvalidInputError, UnknownNameError
+from surronas.exceptions import InvalidFileError, InvalidInputError, UnknownNameError
 from surronas.predictors import get_predictor
 from surronas.proxies import Scorer
 
@@ -255,3 +255,18 @@ def test_proxies_without_use_are_refused(table):
         run(table, ["one_hot:linear"], proxies=known(table))
     with pytest.raises(InvalidInputError, match="names, a Scorer or a DataFrame. Got OneHot"):
         run(table, ["auto"], proxies=OneHot())
+
+
+@pytest.mark.parametrize(
+    "cell", [{}, {"error": None}, {"predictor": []}, {"n_train": "ten"}, {"kendall_tau": "high"}, {"seed": 10**400}]
+)
+def test_a_line_that_is_no_cell_is_refused(table, fits, tmp_path, cell):
+    run(table, ["linear"], out=tmp_path)
+    journal = tmp_path / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    changed = json.loads(lines[-1]) | cell if len(cell) and "error" not in cell else cell
+    journal.write_bytes(b"".join(lines[:-1]) + json.dumps(changed).encode() + b"\n")
+    before = journal.read_bytes()
+    with pytest.raises(InvalidFileError, match="has a line that is no cell"):
+        run(table, ["linear"], out=tmp_path)
+    assert journal.read_bytes() == before

@@ -164,6 +164,8 @@ def test_an_unknown_split_offers_the_nearest(folder):
         ("zc_nasbench201.json", b'{"cifar10": {}}', "It looks like suite_zero: pass format='suite_zero'."),
         ("t.json", b'[{"a": 1}, 7]', "Got 7 in row 1"),
         ("t.jsonl", b'{"a": 1}\n\n{"a" 2}\n', "no JSON in line 3"),
+        ("t.json", b"[" * 100_000, "does not read"),
+        ("t.csv.xz", b"\xfd7zXZ\0" + b"x" * 50, "does not read"),
     ],
 )
 def test_what_does_not_read_is_an_invalid_file(name, content, text, tmp_path):
@@ -178,6 +180,11 @@ def test_what_does_not_read_is_an_invalid_file(name, content, text, tmp_path):
 def test_a_truncated_gzip_is_an_invalid_file(tmp_path):
     path = tmp_path / "t.csv.gz"
     path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 1000)[:-9])
+    with pytest.raises(InvalidFileError, match="does not read"):
+        read_source(path)
+    packed = bytearray(gzip.compress(b"a,b\n" + b"1,2\n" * 1000))
+    packed[10] = 0xFF  # a type of block that there is not: zlib's own error
+    path.write_bytes(packed)
     with pytest.raises(InvalidFileError, match="does not read"):
         read_source(path)
 

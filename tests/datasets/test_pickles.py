@@ -259,6 +259,14 @@ def test_what_is_no_torch_zip_is_refused(tmp_path):
         load_torch(tmp_path / "empty.pt")
 
 
+def test_a_torch_file_cut_at_its_beginning_is_refused(tmp_path):
+    torch.save({"a": 1}, tmp_path / "a.pt")
+    path = tmp_path / "cut.pt"
+    path.write_bytes((tmp_path / "a.pt").read_bytes()[1:])  # its entries would begin before the file does
+    with pytest.raises(InvalidFileError, match=r"cut\.pt"):
+        load_torch(path)
+
+
 @pytest.mark.needs_data("nasbench201/latency_help/pixel3.pt")
 @pytest.mark.parametrize("name", ["pixel3", "samsung_s7", "1080ti_32"])
 def test_latency_file_reads_as_torch_reads_it(name, shared_data):

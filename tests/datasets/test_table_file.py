@@ -125,6 +125,7 @@ def test_other_files_are_refused(path, tmp_path):
         (b'"name": "madds"', b'"name": "sddam"', "not laid out.*sddam"),
         (b'"kind": "accuracy"', b'"kind": "accurate"', "not laid out.*Unknown kind of target"),
         (b'"licence"', b'"license"', "not laid out"),
+        (b'"licence": "', b'"licence": 7, "source": "', "not laid out"),
     ],
 )
 def test_a_head_that_does_not_fit_is_refused(path, old, new, text):

@@ -259,7 +259,12 @@ def test_a_broken_middle_is_refused(table, tmp_path):
     NAT(table, **QUICK).run(tmp_path, n_evaluations=16)
     path = tmp_path / "journal.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
-    for broken in (b'{"event": "tol\n', b'{"event": "dreamt"}\n', b'{"event": "told"}\n'):
+    asked = json.loads(lines[1])
+    changes = {"archs": [[2**70] * 5], "why": 7, "predicted": [[1.0]], "seconds": "x"}
+    for broken in (
+        *(b'{"event": "tol\n', b'{"event": "dreamt"}\n', b'{"event": "told"}\n'),
+        *(json.dumps(asked | {key: value}).encode() + b"\n" for key, value in changes.items()),
+    ):
         path.write_bytes(b"".join([*lines[:2], broken, *lines[3:]]))
         with pytest.raises(InvalidFileError, match="journal"):
             NAT(table, **QUICK).run(tmp_path, n_evaluations=16)

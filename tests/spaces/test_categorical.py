@@ -279,3 +279,41 @@ def test_words_with_spaces_are_quoted():
         space.parse(["'stem op=conv' k=5"])
     with pytest.raises(InvalidInputError, match="Row 0 does not parse: No closing quotation"):
         space.parse(["'stem op=pool k=5"])
+
+
+@pytest.mark.parametrize("archs", [np.array(np.inf), np.array("x"), np.array(3), np.float32("nan")])
+def test_arrays_without_rows_are_refused(archs):
+    for read in (SearchSpace([Gene("a", (1, 2))]).parse, SearchSpace.from_array):
+        with pytest.raises(InvalidInputError, match="archs"):
+            read(archs)
+
+
+@pytest.mark.parametrize("huge", [2**70, 10**400, 1e300, np.uint64(2**64 - 1)])
+def test_huge_numbers_are_no_choices(huge):
+    with pytest.raises(InvalidInputError, match="archs"):
+        SearchSpace([Gene("a", (1, 2)), Gene("b", (1, 2))]).parse([[0, huge]])
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"genes": [{"name": "a", "choices": [1, 2], "active_if": "b"}]},
+        {"genes": [{"name": "a", "choices": 7}]},
+        {"name": "nasbench201", "parameters": {"genes": ["abc"]}},
+        {
+            "name": "mbconv",
+            "parameters": {"stages": [{"fused": True, "channels": 8, "stride": 1, "depths": [1, 10**9]}]},
+        },
+        ["genes"],
+        None,
+    ],
+)
+def test_hostile_descriptions_of_spaces_are_refused(spec):
+    with pytest.raises(InvalidFileError, match="Not the description of a search space"):
+        space_from_spec(spec)
+
+
+def test_more_architectures_than_there_are_are_refused_at_once():
+    space = SearchSpace([Gene(f"g{i}", (0, 1, 2)) for i in range(4)])
+    with pytest.raises(InvalidInputError, match="must be at most 81"):
+        space.sample(10**20)

@@ -163,6 +163,15 @@ def test_format_writes_a_genotype():
         ({"normal": DARTS_V2.normal}, "no field 'reduce'"),
         ({"edge_normal_0": "skip_connect"}, "node 2 of the normal cell must have two of the edges"),
         ("Genotype(normal=open('x'), reduce=[])", "malformed"),
+        (
+            "Genotype(normal=[], normal_concat=range(1000000000000000), reduce=[])",
+            "must be the nodes 2 to 5, not range(0, 1000",
+        ),
+        (
+            "Genotype(normal=[], normal_concat=range(10000000000000000000), reduce=[])",
+            "Row 1 does not parse",
+        ),
+        ("-" * 100_000 + "1", "Row 1 does not parse"),
         ("exec('x')", "not of the form Genotype"),
         ("Genotype(normal=", "Row 1 does not parse"),
         (3.5, "float"),

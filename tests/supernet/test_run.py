@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from dataclasses import replace
 from zipfile import ZipFile
 
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from surronas.exceptions import InvalidFileError, InvalidInputError, SurronasWarning
+from surronas.io import alone_in
 from surronas.supernet import run
 from surronas.supernet.recipe import Recipe
 from surronas.supernet.run import train
@@ -237,3 +239,10 @@ def test_progress_is_a_bar_on_a_terminal(tiny, tmp_path, capsys, monkeypatch):
     printed = capsys.readouterr().out
     assert "━" in printed
     assert "epoch 3.00/3" in printed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks no folders")
+def test_a_folder_is_one_process_s_at_a_time(tiny, tmp_path):
+    with alone_in(tmp_path), pytest.raises(InvalidInputError, match="Another process is at work in"):
+        train(tiny.images, tmp_path, space=tiny.space, recipe=tiny.recipe)
+    assert list(tmp_path.iterdir()) == []

@@ -72,7 +72,7 @@ def read(path: Path, dataset: str | None = None) -> BenchmarkTable:
         archs = space.parse([config["arch_str"] for config in part["config"]])
         columns = {ours: np.array([float(v) for v in part[name]]) for name, ours in _COLUMNS.items()}
         targets = pd.DataFrame(columns, index=range(len(archs)))
-    except (InvalidInputError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (InvalidInputError, AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise InvalidFileError(f"{path} is not laid out as HW-NAS-Bench 1.0 on {dataset}: {error!r}.") from error
     dropped = drop_impossible(targets, _TARGETS)
     notes = f"{len(archs)} architectures in the order of the file, batches of one image. {dropped}".strip()
@@ -112,7 +112,7 @@ def read_fbnet(path: Path, device: str) -> LatencyTable:
     content, _ = _load(path)
     try:
         blocks = {str(name): float(value) for name, value in content["fbnet"][f"{device}_latency"].items()}
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise InvalidFileError(f"{path} is not laid out as HW-NAS-Bench 1.0 on FBNet: {error!r}.") from error
     wrong = next((name for name, value in blocks.items() if not 0 <= value < np.inf), None)
     if wrong is not None:

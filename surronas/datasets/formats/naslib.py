@@ -79,7 +79,7 @@ def read(path: Path, dataset: str | None = None) -> BenchmarkTable:
                 columns[target.name] = factor * np.array(costs, dtype=np.float64)
                 described.append(target)
         targets = pd.DataFrame(columns, index=range(len(archs)))
-    except (InvalidInputError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (InvalidInputError, AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise InvalidFileError(f"{path} is not laid out as NASLib's files of NAS-Bench-201: {error!r}.") from error
     dropped = [f"{n} values of {name}'s curves set to missing." for name, n in n_impossible.items() if n]
     notes = (

@@ -173,7 +173,7 @@ def _read(path: Path, index: int, name: str, dataset: str) -> _Measured:
         if not costs:
             raise LookupError(f"no run of {trained}")
         return _Measured(runs, tuple(np.mean(costs, axis=0).tolist()), sha256)
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         if isinstance(error, InvalidFileError):
             raise
         raise InvalidFileError(f"{path} is not laid out as NATS-Bench's 'simple' files: {error!r}.") from error

@@ -88,7 +88,7 @@ def read(path: Path, dataset: str | None = None) -> BenchmarkTable:
     try:
         names = list(by_dataset[dataset])
         targets = pd.DataFrame([_scores(record) for record in by_dataset[dataset].values()], dtype=np.float64)
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise InvalidFileError(f"{path} is not laid out as NAS-Bench-Suite-Zero: {error!r}.") from error
     if targets.empty:
         raise InvalidFileError(f"{path} has no numbers for {dataset}.")
@@ -118,7 +118,7 @@ def _open(path: Path, content: bytes) -> tuple[str | None, Mapping[str, Any]]:
         by_dataset = by_dataset if named is None else by_dataset[named]
         if not by_dataset or not all(isinstance(records, dict) and records for records in by_dataset.values()):
             raise ValueError("it must have architectures by data set")
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
         raise InvalidFileError(f"{path} is not laid out as NAS-Bench-Suite-Zero: {error}.") from error
     return named, by_dataset
 
@@ -138,7 +138,7 @@ def _space_of(path: Path, names: list[str]) -> str:
             arch = ast.literal_eval(names[0])
             flat = all(isinstance(code, int) for code in arch)
             named = "nasbench301" if not flat else "nasbench101" if len(arch) > 6 else None
-        except (SyntaxError, ValueError, TypeError):
+        except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
             named = None
     if named is None:
         raise InvalidFileError(

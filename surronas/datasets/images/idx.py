@@ -116,7 +116,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 def _parse(content: bytes, path: Path) -> NDArray[np.uint8]:
     """The array of an idx file of bytes: two zeros, type 8, the number of axes, big-endian lengths, the values."""
-    n_axes = content[3] if content[:3] == b"\0\0\x08" and len(content) > 3 else 0
+    n_axes = content[3] if content[:3] == b"\0\0\x08" and content[3:4] in (b"\1", b"\2", b"\3") else 0
     shape = tuple(int.from_bytes(content[4 * i : 4 * i + 4], "big") for i in range(1, n_axes + 1))
     expected = 4 + 4 * n_axes + math.prod(shape)
     if not n_axes or len(content) != expected:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ def read(path: Path, size: Size | None = None) -> ImageSource:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (BadZipFile, EOFError, OSError, TypeError, ValueError) as error:
+    except Exception as error:  # what a damaged archive raises depends on where the damage is
         raise InvalidFileError(f"{path} is not a numpy archive of plain arrays: {error}") from error
     names = arrays.pop("class_names", None)
     found: dict[tuple[str, str], NDArray[np.generic]] = {}
@@ -44,7 +43,7 @@ def read(path: Path, size: Size | None = None) -> ImageSource:
         )
     labels, class_names = number_labels(
         {part: _flat(found[part, "labels"]) for part in sorted(parts)},
-        None if names is None else [str(name) for name in names],
+        None if names is None else [str(name) for name in np.atleast_1d(names).ravel()],
         str(path),
     )
     images = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +95,14 @@ def _rows(files: list[Path]) -> tuple[tuple[list[str], list[bytes]], list[Any], 
 
 def _columns(schema: Any, path: Path) -> tuple[str, str]:
     """The first column of images, and ``label``, else the first that Hugging Face calls a ``ClassLabel``."""
-    from pyarrow.types import is_struct
+    from pyarrow.types import is_binary, is_large_binary, is_nested, is_struct
 
-    images = [field.name for field in schema if is_struct(field.type) and field.type.get_field_index("bytes") >= 0]
+    structs = [field for field in schema if is_struct(field.type) and field.type.get_field_index("bytes") >= 0]
+    types = {field.name: field.type.field("bytes").type for field in structs}
+    images = [name for name, type in types.items() if is_binary(type) or is_large_binary(type)]
     labels = [name for name, feature in _features(schema).items() if feature.get("_type") == "ClassLabel"]
     labels = ["label"] if "label" in schema.names else labels
-    if not images or not labels:
+    if not images or not labels or is_nested(schema.field(labels[0]).type):
         raise InvalidFileError(
             f"{path} must have a column of images, a struct of bytes and path, and a column 'label'. "
             f"Got {', '.join(f'{field.name}: {field.type}' for field in schema)}."
@@ -110,15 +114,25 @@ def _class_names(path: Path, column: str) -> list[str] | None:
     """From the file's metadata, else ``dataset_infos.json`` or ``README.md`` beside the file or its folder."""
     from pyarrow.parquet import read_schema
 
-    names: list[str] | None = _features(read_schema(path)).get(column, {}).get("names")
-    for folder in path.parents[:2]:
-        names = names or _from_infos(folder / "dataset_infos.json", column) or _from_card(folder / "README.md", column)
-    return names
+    names = _features(read_schema(path)).get(column, {}).get("names")
+    names = names if isinstance(names, list) else None
+    for folder, (read, name) in product(
+        path.parents[:2], ((_from_infos, "dataset_infos.json"), (_from_card, "README.md"))
+    ):
+        with suppress(AttributeError, LookupError, TypeError, ValueError):  # somebody else's README, say
+            names = names or read(folder / name, column)
+    return names and [str(name) for name in names]
 
 
 def _features(schema: Any) -> dict[str, Any]:
-    described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    return dict(described.get("info", {}).get("features", {}))
+    try:
+        described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        features = dict(described.get("info", {}).get("features", {}))
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        raise InvalidFileError(
+            f"What the parquet file's metadata says of 'huggingface' is damaged: {error!r}."
+        ) from error
+    return {name: feature for name, feature in features.items() if isinstance(feature, dict)}
 
 
 def _from_infos(path: Path, column: str) -> list[str] | None:

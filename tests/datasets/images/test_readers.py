@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from io import BytesIO
 from pathlib import Path
 
@@ -401,3 +402,63 @@ def test_idx_files_of_another_data_set(tmp_path, pictures):
     (tmp_path / "t10k-labels-idx1-ubyte").rename(tmp_path / "t10k-labels-idx1-ubyte.gz")
     with pytest.raises(InvalidFileError, match=r"t10k-labels-idx1-ubyte\.gz is damaged"):
         load_images(tmp_path)
+
+
+def test_damaged_numpy_archives_are_refused_or_read(tmp_path):
+    """Whatever byte is damaged: zlib, zipfile and numpy each have errors of their own."""
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, x=np.arange(64 * 9).reshape(9, 8, 8) % 251, y=np.arange(9) % 3)
+    content, refused = path.read_bytes(), 0
+    for at in range(0, len(content), 3):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+        try:
+            load_images(path, test_size=0, validation_size=0)
+        except (InvalidFileError, InvalidInputError):
+            refused += 1
+    assert refused > 20
+
+
+def test_arrays_that_claim_to_be_huge_are_refused(tmp_path):
+    header = BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (2**50,)})
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
+        for name in ("x.npy", "y.npy"):
+            file.writestr(name, header.getvalue())
+    with pytest.raises(InvalidFileError, match="not a numpy archive of plain arrays"):
+        load_images(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("axes", [0, 4, 200])
+def test_idx_files_of_other_axes_are_refused(tmp_path, axes):
+    labels = b"\0\0\x08\1" + (2).to_bytes(4, "big") + b"\0\1"
+    images = b"\0\0\x08" + bytes([axes]) + (1).to_bytes(4, "big") * axes + b"x"
+    for part in ("train", "t10k"):
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(labels)
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(images)
+    with pytest.raises(InvalidFileError, match="no whole idx file"):
+        load_images(tmp_path)
+
+
+@pytest.mark.parametrize("metadata", [b"{", b"[]", b'{"info": {"features": 7}}', b"\xff", b"[" * 100_000])
+def test_metadata_that_is_damaged_is_refused(pictures, tmp_path, metadata):
+    table = pa.table({"image": [{"bytes": encoded(pictures[0][0]), "path": None}], "label": [0]})
+    pq.write_table(table.replace_schema_metadata({"huggingface": metadata}), tmp_path / "a.parquet")
+    with pytest.raises(InvalidFileError, match="'huggingface' is damaged"):
+        load_images(tmp_path / "a.parquet")
+
+
+def test_columns_of_other_types_are_no_images_or_labels(pictures, tmp_path):
+    """Text in place of encoded images would name files to open."""
+    image = encoded(pictures[0][0])
+    for column, label in (({"bytes": "/etc/passwd"}, 0), ({"bytes": image}, [0, 1]), ({"bytes": image}, {"a": 1})):
+        pq.write_table(pa.table({"image": [column] * 9, "label": [label] * 9}), tmp_path / "a.parquet")
+        with pytest.raises(InvalidFileError, match="must have a column of images"):
+            load_images(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("name", ["README.md", "dataset_infos.json"])
+@pytest.mark.parametrize("content", [b"---\ndataset_info: [7]\n---\n", b"\xff\xfe", b"{", b"[1]", b'{"a": 7}'])
+def test_a_foreign_file_beside_the_images_is_passed_over(pictures, tmp_path, name, content):
+    put_parquet(tmp_path / "a.parquet", *pictures)
+    (tmp_path / name).write_bytes(content)
+    assert load_images(tmp_path / "a.parquet").class_names == ("0", "1", "2")
