@@ -223,7 +223,7 @@ def _specs(folder: Path, drawn: Any) -> None:
 @cache
 def _table() -> BenchmarkTable:
     space = get_space("nasbench201")
-    X = space.sample(12, random_state=0)
+    X = space.sample(24, random_state=0)
     values = pd.DataFrame({"val_accuracy": 60.0 + X.sum(axis=1), "latency_ms": 1.5 + X[:, 0]})
     described = [
         Target("val_accuracy", "%", True, "accuracy"),
@@ -235,7 +235,7 @@ def _table() -> BenchmarkTable:
 @cache
 def _frame() -> pd.DataFrame:
     table = _table()
-    return pd.DataFrame({"arch": table.space.format(table.archs), "depth": [2, 3, 4] * 4, **table.targets})
+    return pd.DataFrame({"arch": table.space.format(table.archs), "depth": [2, 3, 4] * 8, **table.targets})
 
 
 def _load(path: Path) -> None:
@@ -581,10 +581,10 @@ def _database() -> bytes:
     from surronas.meta.variation import Variation
 
     table = _table()
-    numbers = {"task": [0, 1] * 6, "val_accuracy": 60.0, "half_difference": 1.0, "params": 5, "madds": 7}
+    numbers = {"task": [0, 1] * 12, "val_accuracy": 60.0, "half_difference": 1.0, "params": 5, "madds": 7}
     views = [Task({"digits": ("0", "1", "2")}, Variation(), 8, 8, 0, 0)]
     tasks = [Episode(0, (0, 1)), Episode(0, (1, 2))]
-    database = MetaDatabase(table.space, views, tasks, table.archs, pd.DataFrame(numbers, index=range(12)), {"a": 1})
+    database = MetaDatabase(table.space, views, tasks, table.archs, pd.DataFrame(numbers, index=range(24)), {"a": 1})
     return made(database.save)
 
 
