@@ -94,7 +94,7 @@ def picture(space: MBConv) -> str:
         parts.append(f'<text x="{place + 23}" y="{bottom}">{escape(text)}</text>')
         place += 60 + 6.4 * len(text)
     size = f"{space.size:,} architectures" if space.size else ""
-    low, high = np.round(space.cost([space.smallest(), space.largest()]) / [1e6, 1e6], 2).to_numpy()
+    low, high = np.round(space.cost([space.smallest(), space.largest()])[["params", "madds"]] / 1e6, 2).to_numpy()
     parts.append(
         f'<text x="24" y="18">{space.name}: {size}, {low[0]:.2f} to {high[0]:.2f} M parameters, {low[1]:.1f} to '
         f"{high[1]:.1f} M multiply-adds. Width multiplier {choices(space.widths)} for all channels.</text>"

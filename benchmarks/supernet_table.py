@@ -190,7 +190,7 @@ def write(args: argparse.Namespace, dataset: str, cells: list[Cell], passes: lis
     """One table; its file goes where the loader looks for it, or into ``--to``."""
     space, images = load_supernet(args.weights).space, images_of(dataset)
     archs = archs_of(cells)
-    targets = pd.DataFrame(cells)[list(ACCURACIES)].join(space.cost(archs))
+    targets = pd.DataFrame(cells)[list(ACCURACIES)].join(space.cost(archs)[["params", "madds"]])
     if passes:
         targets = targets.join(median_of(passes, space, archs))
     described = [target for target in targets_on(args, dataset) if target.name in targets]

@@ -82,9 +82,9 @@ class MBConv(SearchSpace):
     --------
     >>> space = MBConv()
     >>> space.cost([space.smallest(), space.largest()])
-        params     madds
-    0   254570   5153136
-    1  1205762  87068672
+        params     madds  activations
+    0   254570   5153136        32384
+    1  1205762  87068672       366592
     """
 
     name = "mbconv"
@@ -218,7 +218,10 @@ class MBConv(SearchSpace):
     def cost(  # type: ignore[override]
         self, X: Any, num_classes: int = 10, in_channels: int = 3, resolution: int | None = None
     ) -> pd.DataFrame:
-        """Parameters, and multiply-adds of convolutions and classifier.
+        """Parameters, multiply-adds of convolutions and classifier, and activations: values that convolutions put out.
+
+        Activations tell more of latency than multiply-adds do where memory is what limits (Radosavovic et al., 2020,
+        arXiv:2003.13678).
 
         Parameters
         ----------
@@ -229,7 +232,7 @@ class MBConv(SearchSpace):
 
         Returns
         -------
-        DataFrame with the int64 columns params and madds
+        DataFrame with the int64 columns params, madds and activations
         """
         at = self.shapes(X, resolution)
         area_in, area_out = at.side_in**2, at.side_out**2
@@ -247,7 +250,10 @@ class MBConv(SearchSpace):
         head = at.features * num_classes
         params += (stem + 2 * at.stem + features + 2 * at.features + head + num_classes)[:, 0]
         madds += (stem * at.resolution**2 + features * area_out[:, -1:] + head)[:, 0]
-        return pd.DataFrame({"params": params, "madds": madds})
+        activations = at.middle * np.where(at.fused, area_out, area_in + area_out) + at.c_out * area_out
+        activations = (at.kept * activations).sum(axis=1)
+        activations += (at.stem * at.resolution**2 + at.features * area_out[:, -1:])[:, 0]
+        return pd.DataFrame({"params": params, "madds": madds, "activations": activations})
 
     def build(  # type: ignore[override]
         self, x: Any, num_classes: int = 10, in_channels: int = 3, resolution: int | None = None

@@ -12,11 +12,14 @@ from surronas.spaces import get_space
 from surronas.testing import conditional_space
 
 
-def test_logarithms_of_the_spaces_own_cost():
-    space = get_space("nasbench201")
+@pytest.mark.parametrize(
+    ("name", "columns"), [("nasbench201", ["params", "madds"]), ("mbconv", ["params", "madds", "activations"])]
+)
+def test_logarithms_of_the_spaces_own_cost(name, columns):
+    space = get_space(name)
     C = space.canonical(space.sample(20, 0))
     features = get_encoder("cost", space=space).fit_transform(C)
-    np.testing.assert_allclose(np.exp(features), space.cost(C)[["params", "madds"]])
+    np.testing.assert_allclose(np.exp(features), space.cost(C)[columns])
 
 
 def test_a_space_without_networks_has_none():

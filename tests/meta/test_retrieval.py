@@ -27,7 +27,7 @@ def database():
     frame = pd.DataFrame({"task": np.repeat(range(4), 8), "val_accuracy": 80.0 + np.tile(range(8), 4)})
     frame.loc[frame["task"] % 2 == 1, "val_accuracy"] *= -1  # worst on one task of a view, best on the other
     frame["half_difference"] = 0.0
-    return MetaDatabase(SPACE, views, tasks, X, pd.concat([frame, SPACE.cost(X)], axis=1), {})
+    return MetaDatabase(SPACE, views, tasks, X, pd.concat([frame, SPACE.cost(X)[["params", "madds"]]], axis=1), {})
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def made_up(n_views: int = 6, n_archs: int = 30) -> MetaDatabase:
             )
         )
     X = np.concatenate(archs)
-    frame = pd.concat([pd.concat(frames, ignore_index=True), SPACE.cost(X)], axis=1)
+    frame = pd.concat([pd.concat(frames, ignore_index=True), SPACE.cost(X)[["params", "madds"]]], axis=1)
     frame.loc[3, "val_accuracy"] = np.nan
     return MetaDatabase(SPACE, views, tasks, X, frame, {"weights": "made up"})
 

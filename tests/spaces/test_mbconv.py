@@ -27,14 +27,16 @@ every_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 
 
 def counted(network, in_channels, side):
-    """Parameters and multiply-adds of the network, run on one image."""
-    madds = []
+    """Parameters, multiply-adds and outputs of convolutions, of the network run on one image."""
+    madds, activations = [], []
     for layer in network.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             layer.register_forward_hook(lambda m, _, y: madds.append(m.weight[0].numel() * y.numel()))
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(lambda m, _, y: activations.append(y.numel()))
     with torch.no_grad():
         network.eval()(torch.zeros(1, in_channels, side, side))
-    return sum(p.numel() for p in network.parameters()), sum(madds)
+    return sum(p.numel() for p in network.parameters()), sum(madds), sum(activations)
 
 
 @every_space
