@@ -217,7 +217,7 @@ def _write_supernet(path: Path) -> None:
     stages = [Stage(True, 8, 2, (1, 2), (3,), (1, 2)), Stage(False, 16, 2, (1, 2), (3, 5), (1, 2))]
     space = MBConv(stages, resolutions=(8, 16), widths=(0.5, 1.0), stem=8, features=16)
     torch.manual_seed(0)
-    save_supernet(path, SuperNet(space, 3, in_channels=1), {"class_names": ["0", "1", "2"]})
+    save_supernet(path, SuperNet(space, 3), {"class_names": ["0", "1", "2"]})
 
 
 def _write_database(path: Path) -> None:

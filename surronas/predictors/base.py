@@ -47,7 +47,7 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         y = np.asarray(y, dtype=np.float64)
         self.y_mean_ = float(y.mean())
         scale = float(y.std())
-        self.y_constant_ = scale <= 1e-12 * max(1.0, abs(self.y_mean_))
+        self.y_constant_ = scale <= 1e-12 * abs(self.y_mean_)
         self.y_scale_ = 1.0 if self.y_constant_ else scale
         self._fit(np.ascontiguousarray(X), (y - self.y_mean_) / self.y_scale_)
         return self

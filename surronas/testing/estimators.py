@@ -62,7 +62,8 @@ def check_predictor(predictor: Predictor | str) -> None:
 
     ``std`` is there, finite and not negative; rows are predicted independently; the same seed gives the same
     predictions with any ``n_jobs``; scaled and shifted targets give predictions scaled and shifted likewise;
-    constant targets, two rows, equal rows with different targets and constant columns are no obstacle.
+    constant targets, two rows, equal rows with different targets, nearly equal rows, constant columns, float32
+    features, targets of 1e-13 or 1e13 and ones with heavy tails are no obstacle; one row is refused.
     """
     predictor = get_predictor(predictor) if isinstance(predictor, str) else predictor
     _check_sklearn(predictor)
@@ -73,7 +74,9 @@ def check_predictor(predictor: Predictor | str) -> None:
     y = 70 + X[:, 0] - 2 * X[:, 1] * X[:, 2] + rng.randint(-8, 9, size=44) / 8
     train, test = slice(32), slice(32, None)
 
-    def predict(y: NDArray[Any], rows: Any = train, on: Any = test, **params: Any) -> NDArray[np.float64]:
+    def predict(
+        y: NDArray[Any], rows: Any = train, on: Any = test, X: NDArray[Any] = X, **params: Any
+    ) -> NDArray[np.float64]:
         known = predictor.get_params()
         params = {name: value for name, value in ({"random_state": 0} | params).items() if name in known}
         model = clone(predictor).set_params(**params).fit(X[rows], y[rows])
@@ -97,6 +100,17 @@ def check_predictor(predictor: Predictor | str) -> None:
     predict(y, rows=slice(2))
     predict(y, rows=[0, 0, 0, 1, 1, 2])
     predict(np.where(np.arange(44) % 2, y, y + 1e9))
+    for scale in (2.0**-50, 2.0**40):
+        close(scale * usual, predict(scale * y), f"targets {scale:.0e} times as large give such predictions")
+    same(usual, predict(y, X=X.astype(np.float32)), "float32 features give the predictions of float64 ones")
+    predict(y, X=X + 1e-9 * rng.normal(size=X.shape))
+    predict(np.sinh(np.linspace(-30, 30, 44))[rng.permutation(44)])
+    try:
+        clone(predictor).fit(X[:1], y[:1])
+    except ValueError as error:
+        require("1" in str(error), f"the error for one row says so; it reads: {error}")
+    else:
+        raise AssertionError("Broken promise: one row is refused.")
 
 
 def _check_sklearn(estimator: Any) -> None:

@@ -107,6 +107,13 @@ class Unseeded(Linear):
         self.noise_ = np.random.default_rng().normal()
 
 
+class TinyIsConstant(Linear):
+    def fit(self, X, y):
+        super().fit(X, y)
+        self.y_constant_ = self.y_scale_ < 1e-12
+        return self
+
+
 class Unscaled(Linear):
     def predict(self, X, return_std=False):
         result = super().predict(X, return_std=return_std)
@@ -118,6 +125,7 @@ class Unscaled(Linear):
     [
         (NegativeStd(), "std finite and >= 0"),
         (Unscaled(), "scaled and shifted targets"),
+        (TinyIsConstant(), "targets 9e-16 times as large"),
     ],
 )
 def test_broken_predictor(predictor, promise):
