@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from surronas.encoders import Encoder
+from surronas.encoders.aggregate import Aggregate
 from surronas.encoders.zero_cost import ZeroCost
 from surronas.exceptions import InvalidInputError, SurronasWarning
 from surronas.predictors import Predictor
 from surronas.predictors.base import FloatArray
 from surronas.proxies.scorer import Scorer, noise_scorer
-from surronas.selection import AdaptiveSwitching, resolve_candidates
+from surronas.selection import AdaptiveSwitching, Untrained, resolve_candidates
 from surronas.spaces import SearchSpace, resolve_space
 from surronas.spaces.base import RandomState
 from surronas.surrogate import Surrogate
@@ -24,8 +25,8 @@ __all__ = ["fit_predictor"]
 
 
 def fit_predictor(
-    archs: Any,
-    y: Any,
+    archs: Any = None,
+    y: Any = None,
     *,
     space: SearchSpace | str | None = None,
     predictor: str | Predictor | Sequence[str | Predictor] = "auto",
@@ -41,9 +42,12 @@ def fit_predictor(
     Parameters
     ----------
     archs : n architectures in any form the space reads
-        Genotypes (n, n_genes), strings, dicts, ...; n >= 2.
+        Genotypes (n, n_genes), strings, dicts, ...; n >= 2. None, with ``y``, where nothing is measured yet: then the
+        surrogate is untrained, and what it predicts orders the architectures of ``space`` by the ``source``, else by
+        the ``proxies`` (``surronas.encoders.aggregate`` says how), else by parameters and multiply-adds.
     y : (n,) array of finite numbers
-        What was measured: accuracy, latency, anything. Larger need not be better.
+        What was measured: accuracy, latency, anything. Larger need not be better. A Series gives the surrogate's
+        ``target`` its name.
     space : SearchSpace, str or None, default=None
         A space, the name of one, or None for the plain categorical space that an integer array spans.
     predictor : str, Predictor or sequence of them, default="auto"
@@ -56,7 +60,8 @@ def fit_predictor(
         images, for the architectures given here and for those predicted later. A DataFrame has known scores of
         both, a column a proxy, and the architectures as its index; what is not in it is missing. For known ones
         that are computed where they are missing, give ``get_encoder("zero_cost", proxies=scorer, scores=frame)``.
-        None: not used.
+        ``"auto"`` also starts from their untrained aggregate, so that few labels need not say again what it knows; but
+        not with a ``source``, which is a prior of its own. None: not used.
     source : MetaD2A or MetaDatabase, optional
         What was learnt of the space's architectures on other tasks. ``"auto"`` then tries its prediction for the task
         of ``images`` by itself, corrected by a Gaussian process, and as a feature beside all others, which a candidate
@@ -75,7 +80,7 @@ def fit_predictor(
     ------
     InvalidInputError
         For an architecture that is none of the space, targets that are not finite, lengths that differ,
-        fewer than two architectures.
+        one architecture, or none where a predictor or an encoder is asked for or nothing orders the space.
 
     Examples
     --------
@@ -87,10 +92,21 @@ def fit_predictor(
     >>> mean, std = model.predict(table.archs[test], return_std=True)
     >>> bool(sn.metrics.kendall_tau(y[test], mean) > 0.6)
     True
+
+    Before the first label:
+
+    >>> untrained = sn.fit_predictor(space=table.space)
+    >>> bool(sn.metrics.kendall_tau(y, untrained.predict(table.archs)) > 0.4)
+    True
     """
+    if archs is None and y is None:
+        if space is None:
+            raise InvalidInputError("A 'space' must be given where there are no 'archs'. Got None.")
+        archs, y = [], []
     space = resolve_space(space, archs)
     genotypes = space.parse(archs)
-    targets = check_targets(y, n=len(genotypes))
+    untrained = not len(genotypes) and np.shape(y) == (0,) and (predictor, encoder) == ("auto", "auto")
+    targets = None if untrained else check_targets(y, n=len(genotypes))
     repeated = len(genotypes) - len(np.unique(space.key(genotypes)))
     if repeated:
         warnings.warn(
@@ -99,19 +115,40 @@ def fit_predictor(
             SurronasWarning,
             stacklevel=2,
         )
+    given = given_encoders(proxies, source, images, space, n_jobs)
+    target = str(y.name) if isinstance(y, pd.Series) and y.name is not None else None
+    if targets is None:
+        name = "prior" if "prior" in given else "aggregate"
+        return Surrogate(space, Untrained(space, name, used_encoders(given, [name])), target)
+    prior = next((name for name in ("prior", "aggregate") if name in given), None)
+    candidates = resolve_candidates(predictor, encoder, space, zero_cost="zero_cost" in given, prior=prior)
+    given = used_encoders(given, [candidate.encoder for candidate in candidates])
+    switching = AdaptiveSwitching(candidates, space, random_state=random_state, n_jobs=n_jobs, encoders=given)
+    return Surrogate(space, switching.fit(space.canonical(genotypes), targets), target)
+
+
+def given_encoders(
+    proxies: Any, source: Source | None, images: Any, space: SearchSpace, n_jobs: int | None
+) -> dict[str, Encoder]:
+    """The encoders with parameters of their own that the parameters of ``fit_predictor`` mean, by name."""
     given: dict[str, Encoder] = {} if proxies is None else {"zero_cost": proxy_encoder(proxies, space, n_jobs)}
     if source is not None:
         given["prior"] = prior_encoder(source, images, space)
     elif images is not None:
         raise InvalidInputError("The 'images' have no use without a 'source'.")
-    candidates = resolve_candidates(predictor, encoder, space, zero_cost="zero_cost" in given, prior="prior" in given)
-    for name, parameters in (("zero_cost", "'proxies'"), ("prior", "'source' and 'images'")):
-        if name in given and not any(name in candidate.encoder.split("+") for candidate in candidates):
-            raise InvalidInputError(
-                f"The {parameters} have no use: {name!r} is in none of the encoders {[c.encoder for c in candidates]}."
-            )
-    switching = AdaptiveSwitching(candidates, space, random_state=random_state, n_jobs=n_jobs, encoders=given)
-    return Surrogate(space, switching.fit(space.canonical(genotypes), targets))
+    elif isinstance(scores := given.get("zero_cost"), ZeroCost):
+        given["aggregate"] = Aggregate(**scores.get_params())
+    return given
+
+
+def used_encoders(given: Mapping[str, Encoder], names: Sequence[str]) -> dict[str, Encoder]:
+    """Those that some candidate has; an error names parameters that none has a use for."""
+    parts = {part for name in names for part in name.split("+")}
+    for kinds, parameters in (({"zero_cost", "aggregate"}, "'proxies'"), ({"prior"}, "'source' and 'images'")):
+        if kinds & given.keys() and not kinds & given.keys() & parts:
+            name = "zero_cost" if "zero_cost" in kinds else "prior"
+            raise InvalidInputError(f"The {parameters} have no use: {name!r} is in none of the encoders {list(names)}.")
+    return {name: encoder for name, encoder in given.items() if name in parts}
 
 
 def proxy_encoder(proxies: Any, space: SearchSpace, n_jobs: int | None) -> Encoder:

@@ -15,7 +15,7 @@ from surronas.predictors.base import FloatArray
 from surronas.spaces import SearchSpace
 from surronas.threads import quietly
 
-__all__ = ["Candidate", "resolve_candidates"]
+__all__ = ["Candidate", "auto_view", "resolve_candidates"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def resolve_candidates(
     encoder: str | Sequence[str],
     space: SearchSpace,
     zero_cost: bool = False,
-    prior: bool = False,
+    prior: str | None = None,
 ) -> list[Candidate]:
     """The candidates that ``fit_predictor``'s parameters mean.
 
@@ -65,8 +65,9 @@ def resolve_candidates(
     space : SearchSpace
     zero_cost : bool, default=False
         Whether ``"auto"`` also tries encodings with zero-cost proxies.
-    prior : bool, default=False
-        Whether ``"auto"`` has what was learnt on other tasks: by itself, corrected, and as a feature beside all others.
+    prior : str, optional
+        The encoder of what is thought before the first label, from other tasks or untrained networks, which ``"auto"``
+        then has by itself, corrected, and as a feature beside all others.
     """
     predictors = _listed(predictor, "predictor", (str, Predictor))
     encoders = _listed(encoder, "encoder", (str,))
@@ -128,6 +129,11 @@ def _gene_view(space: SearchSpace) -> str:
     return "ordinal" if ordered else "one_hot"
 
 
+def auto_view(space: SearchSpace) -> str:
+    """The encoding that suits the space."""
+    return _auto_views(space, _graph_view(space))[0]
+
+
 def _auto_views(space: SearchSpace, graph: str | None) -> tuple[str, str]:
     """The encoding that suits the space, and the one that says all there is to say."""
     genes, cost = _gene_view(space), "+cost" if space.has_cost else ""
@@ -136,7 +142,7 @@ def _auto_views(space: SearchSpace, graph: str | None) -> tuple[str, str]:
     return f"{genes}{cost}", f"ordinal+one_hot{cost}" if genes == "ordinal" else f"{genes}{cost}"
 
 
-def _portfolio(space: SearchSpace, zero_cost: bool, prior: bool) -> list[tuple[str, str]]:
+def _portfolio(space: SearchSpace, zero_cost: bool, prior: str | None) -> list[tuple[str, str]]:
     """The candidates of ``auto``."""
     graph = _graph_view(space)
     view, everything = _auto_views(space, graph)
@@ -145,17 +151,19 @@ def _portfolio(space: SearchSpace, zero_cost: bool, prior: bool) -> list[tuple[s
     else:
         pairs = [(view, "gp"), (view, "additive_gp"), (everything, "gp"), (everything, "linear")]
         pairs += [(view, "xgboost"), (view, "extra_trees")]
-    pairs += [(f"{encoder}+zero_cost", predictor) for encoder, predictor in pairs if zero_cost]
+    if zero_cost:
+        scored = [(f"{encoder}+zero_cost", predictor) for encoder, predictor in pairs]
+        pairs, view = (scored, f"{view}+zero_cost") if prior else (pairs + scored, view)
     if prior:  # to every one of them: those without it would dilute what ten labels cannot yet tell is better
-        pairs = [(f"prior+{encoder}", predictor) for encoder, predictor in pairs]
-        pairs = [("prior", "linear"), (f"prior+{view}", "residual"), *pairs]
+        pairs = [(f"{prior}+{encoder}", predictor) for encoder, predictor in pairs]
+        pairs = [(prior, "linear"), (f"{prior}+{view}", "residual"), *pairs]
     return pairs
 
 
-def _views(space: SearchSpace, predictor: Predictor, zero_cost: bool, prior: bool) -> list[str]:
+def _views(space: SearchSpace, predictor: Predictor, zero_cost: bool, prior: str | None) -> list[str]:
     """The encodings a single predictor is tried on when the encoder is ``auto``."""
     if predictor.reads_graphs:
         return ["graph"]
     views = list(dict.fromkeys(_auto_views(space, _graph_view(space))))
     views += [f"{view}+zero_cost" for view in views if zero_cost]
-    return [f"prior+{view}" for view in views] if prior else views
+    return [f"{prior}+{view}" for view in views] if prior else views

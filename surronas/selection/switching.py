@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from surronas.encoders.base import Encoder
-from surronas.exceptions import FitError, InvalidInputError
+from surronas.exceptions import FitError, InvalidInputError, SurronasError
 from surronas.predictors import Predictor
 from surronas.predictors.base import FloatArray
 from surronas.predictors.mean import Mean
 from surronas.selection.candidates import Candidate
+from surronas.selection.chance import safe_factor
 from surronas.selection.conformal import Conformal
 from surronas.selection.features import distinct, encode, features
 from surronas.selection.rules import RULES, OutOfFold, tau
@@ -27,7 +29,7 @@ from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray, RandomState
 from surronas.threads import quietly
 
-__all__ = ["AdaptiveSwitching"]
+__all__ = ["AdaptiveSwitching", "HeldOut"]
 
 _FIRST_ROUND = 2
 _EXPONENT = 0.35
@@ -44,6 +46,25 @@ RECORD = {
     "status": str,
     "reason": str,
 }
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What the chosen blend said of the labelled architectures, by models that had not seen them.
+
+    Attributes
+    ----------
+    archs : (n, n_genes) int64 canonical genotypes
+    fold : (n,) int64
+        Rows of one fold were held out together.
+    mean, std : (n,) float64
+        Scores of the targets, not calibrated.
+    """
+
+    archs: IntArray
+    fold: IntArray
+    mean: FloatArray
+    std: FloatArray
 
 
 class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
@@ -76,6 +97,8 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         ``dropped``, ``failed``) and reason.
     members_ : list of (Candidate, Predictor, float)
         The chosen candidates, fitted to all rows, with their weights.
+    held_out_ : HeldOut or None
+        None after ``refit``, which holds nothing out, and in files that earlier versions wrote.
 
     References
     ----------
@@ -151,6 +174,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         self.members_ = [(t.candidate, model, t.weight) for t, model in zip(chosen, fitted, strict=True)]
         self.encoders_ = {t.candidate.encoder: t.encoder for t in chosen}
         mean, std = _blend([(t.mean, t.std, t.weight) for t in chosen])
+        self.held_out_: HeldOut | None = HeldOut(X, fold, mean, std)
         self.conformal_ = Conformal(np.abs(z - mean) / std * _learning(z, mean, len(folds)))
         self.selection_ = self._record(trials, z)
         return self
@@ -180,6 +204,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         self.members_ = [(c, model, weights.get(c.name, 1.0)) for c, model in zip(chosen, fitted, strict=True)]
         self.encoders_ = {name: encoder for name, (encoder, _) in encoded.items()}
         self.conformal_ = Conformal(np.array([scale]))
+        self.held_out_ = None
         self.selection_ = pd.DataFrame(columns=list(RECORD)).astype(RECORD)
         return self
 
@@ -202,6 +227,24 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         mean, std = self._scores(X)
         return self.targets_.inverse(mean - half * std), self.targets_.inverse(mean + half * std)
 
+    def satisfies(self, X: IntArray, limit: float, sign: int, confidence: float) -> Any:
+        """(n,) bool: whether the target stays below the limit (``sign`` 1) or above it (-1), safely."""
+        held_out = self.known_held_out()
+        residuals = sign * (self.targets_.scores - held_out.mean) / held_out.std
+        keeping = sign * self.targets_.inverse(held_out.mean) <= sign * limit
+        factor = safe_factor(residuals, sign * held_out.mean, int(keeping.sum()), confidence)
+        mean, std = self._scores(X)
+        return sign * self.targets_.inverse(mean + sign * factor * std) <= sign * limit
+
+    def known_held_out(self) -> HeldOut:
+        """``held_out_``, or an error that says why there is none."""
+        if self.held_out_ is None:
+            raise SurronasError(
+                "Predictions of held-out architectures are not known: the surrogate was refitted without "
+                "cross-validation, or its file was written by an earlier version. Fit it anew."
+            )
+        return self.held_out_
+
     @classmethod
     def restore(
         cls,
@@ -212,11 +255,12 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         encoders: dict[str, Encoder],
         selection: pd.DataFrame,
         given: Mapping[str, Encoder],
+        held_out: HeldOut | None = None,
     ) -> AdaptiveSwitching:
         """A fitted instance from its saved state."""
         switching = cls([candidate for candidate, _, _ in members], space, encoders=given)
         switching.y_, switching.targets_ = y, TargetScores(y)
-        switching.conformal_ = Conformal(conformal_scores)
+        switching.conformal_, switching.held_out_ = Conformal(conformal_scores), held_out
         switching.members_, switching.encoders_, switching.selection_ = members, encoders, selection
         return switching
 
