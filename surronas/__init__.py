@@ -35,6 +35,7 @@ _HOMES = {
     "proxies": "surronas.proxies",
     "search": "surronas.search",
     "supernet": "surronas.supernet",
+    "transfer": "surronas.transfer",
 }
 
 __all__ = [
@@ -64,10 +65,11 @@ __all__ = [
     "proxies",
     "search",
     "supernet",
+    "transfer",
 ]
 
 if TYPE_CHECKING:
-    from surronas import proxies, search, supernet
+    from surronas import proxies, search, supernet, transfer
     from surronas.api import fit_predictor
     from surronas.benchmark import Report, evaluate, metrics
     from surronas.datasets import BenchmarkTable, list_benchmarks, load_benchmark, load_table
