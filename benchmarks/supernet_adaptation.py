@@ -106,7 +106,7 @@ def cells(supernet: SuperNet, name: str, seed: int, args: Any) -> Iterator[dict[
         adapted = fitted(trainer)
         seconds = trainer.seconds
         yield from rows(f"adapted, {epochs} epochs", measured(adapted, images, archs, args), seconds)
-    for subnet, x in zip(names[:2], archs[:2], strict=True):
+    for subnet, x in zip(names[:2], archs[:2], strict=True) if args.scratch else ():
         alone = from_scratch(supernet, images, x, seconds, seed)
         yield from rows("from scratch, same time", measured(alone, images, [x], args), seconds, [subnet])
 
@@ -129,13 +129,14 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=ADAPTATION.learning_rate)
     parser.add_argument("--random", type=int, default=ADAPTATION.n_random, help="random subnets a step")
     parser.add_argument("--flip", action="store_true")
+    parser.add_argument("--scratch", action=argparse.BooleanOptionalAction, default=True, help="half of the time")
     parser.add_argument("--split", choices=["validation", "test"], default="test")
     parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
     parser.add_argument(
         "--out", type=Path, default=Path("runs/supernet_adaptation.jsonl"), help="what is there is kept"
     )
     args = parser.parse_args()
-    settings = {key: getattr(args, key) for key in ("epochs", "learning_rate", "random", "flip", "split")}
+    settings = {key: getattr(args, key) for key in ("epochs", "learning_rate", "random", "flip", "scratch", "split")}
     journal = Journal(args.out, {"measured": "adaptation", "weights": sha256_of(args.weights), **settings})
     done = {(block["data"], block["seed"]) for block in journal.cells}
     todo = [(name, seed) for name in args.data for seed in args.seeds if (name, seed) not in done]
