@@ -133,6 +133,7 @@ def by_coverage_of_one(name: str, seconds: float, seed: int) -> None:
                 f"-max_total_time={max(1, int(seconds))}",
                 f"-seed={seed + 1}",
                 f"-artifact_prefix={folder}/",
+                "-rss_limit_mb=8192",
             ],
             example.hypothesis.fuzz_one_input,
         )

@@ -93,8 +93,6 @@ def arguments_of(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
     settings, folder = _settings(arguments)
-    if not settings["evaluator"]:
-        raise InvalidInputError("A search needs an --evaluator: a benchmark table, or a supernet and --images.")
     search = _search(settings)
     search.result()  # says what is wrong with objectives and constraints before there is a folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -187,6 +185,8 @@ def _settings(arguments: argparse.Namespace) -> tuple[dict[str, Any], Path]:
 def _search(settings: dict[str, Any]) -> Search:
     from surronas import search
 
+    if not settings["evaluator"]:
+        raise InvalidInputError("A search needs an --evaluator: a benchmark table, or a supernet and --images.")
     name = settings["algorithm"]
     if name not in ALGORITHMS:
         raise UnknownNameError.of("algorithm", name, ALGORITHMS)

@@ -199,7 +199,7 @@ def _some(name: str, values: Any) -> list[Any]:
 
 
 def _at_least(least: int, name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        kind = "a positive int" if least else "a non-negative int"
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value < 2**32:
+        kind = f"{'a positive' if least else 'a non-negative'} int below 2^32"
         raise InvalidInputError(f"The '{name}' parameter of evaluate must be {kind}. Got {value!r} instead.")
     return int(value)

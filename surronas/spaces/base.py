@@ -328,8 +328,10 @@ class SearchSpace:
         InvalidInputError
             When the space has fewer than n different architectures.
         """
-        if not isinstance(n, (int, np.integer)) or n < 0:
-            raise InvalidInputError(f"The 'n' parameter of sample must be a non-negative int. Got {n!r} instead.")
+        if not isinstance(n, (int, np.integer)) or not 0 <= n < 2**31:
+            raise InvalidInputError(
+                f"The 'n' parameter of sample must be a non-negative int below 2^31. Got {n!r} instead."
+            )
         rng = check_random_state(random_state)
         kept = np.empty((0, self.n_genes), dtype=np.int64)
         for _ in range(0 if unique and self.size is not None and n > self.size else 20):

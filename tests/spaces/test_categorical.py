@@ -227,7 +227,9 @@ def test_bad_genes(genes, words):
 
 @pytest.mark.parametrize("n", [-1, 2.5, "3", None])
 def test_bad_n(n):
-    with pytest.raises(InvalidInputError, match=f"The 'n' parameter of sample must be a non-negative int. Got {n!r}"):
+    with pytest.raises(
+        InvalidInputError, match=f"The 'n' parameter of sample must be a non-negative int below 2.31. Got {n!r}"
+    ):
         conditional_space().sample(n)
 
 
@@ -316,4 +318,6 @@ def test_hostile_descriptions_of_spaces_are_refused(spec):
 def test_more_architectures_than_there_are_are_refused_at_once():
     space = SearchSpace([Gene(f"g{i}", (0, 1, 2)) for i in range(4)])
     with pytest.raises(InvalidInputError, match="must be at most 81"):
-        space.sample(10**20)
+        space.sample(2**31 - 1)
+    with pytest.raises(InvalidInputError, match="must be a non-negative int below 2"):
+        space.sample(10**20, unique=False)

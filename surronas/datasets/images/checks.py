@@ -12,14 +12,17 @@ __all__ = ["Size", "check_int", "check_size"]
 
 Size = int | tuple[int, int]
 
+_LARGEST = 8192
+
 
 def check_size(size: Any) -> tuple[int, int]:
     """Height and width of what the user calls a size."""
     sides = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
-    ints = all(isinstance(side, (int, np.integer)) and not isinstance(side, bool) and side > 0 for side in sides)
-    if len(sides) != 2 or not ints:
+    ints = all(isinstance(side, (int, np.integer)) and not isinstance(side, bool) for side in sides)
+    if len(sides) != 2 or not ints or not all(0 < side <= _LARGEST for side in sides):
         raise InvalidInputError(
-            f"The 'size' parameter must be a positive int or (height, width), in pixels. Got {size!r} instead."
+            f"The 'size' parameter must be a positive int or (height, width), in pixels, of at most {_LARGEST:,}. "
+            f"Got {size!r} instead."
         )
     return int(sides[0]), int(sides[1])
 
