@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ import pandas as pd
 from search_kill import outcome as search_outcome
 
 from surronas.datasets.images import load_images
+from surronas.exceptions import UnknownNameError
 from surronas.spaces import Gene, SearchSpace, get_space
 
 __all__ = ["JOBS", "Job", "make_inputs", "start"]
@@ -91,6 +93,14 @@ def _file(name: str) -> Callable[[Path], str]:
     return lambda out: _frame(out / name)
 
 
+def _ships_metad2a() -> bool:
+    from surronas.meta.shipped import find_shipped
+
+    with suppress(UnknownNameError):
+        return find_shipped("mbconv", ".safetensors", "MetaD2A").is_file()
+    return False
+
+
 _SEARCH = ("--evaluations", "14", "--initial", "6", "--batch", "4", "--jobs", "1", "--out", "OUT")
 _TRAIN = ("--images", "IN/images.npz", "--batch-size", "16", "--float32", "--epochs", "2", "--out", "OUT")
 _WEIGHTS = ("--weights", "IN/tiny.safetensors")
@@ -147,7 +157,7 @@ JOBS: dict[str, Job] = {
     "meta propose": Job(
         ("meta", "propose", "--images", "IN/images.npz", "--size", "32", "-n", "2", "--out", "OUT/proposed.csv"),
         ("images.npz",),
-        _file("proposed.csv"),
+        _file("proposed.csv") if _ships_metad2a() else None,
         often=False,
     ),
     "meta build": Job(
