@@ -247,7 +247,9 @@ class SupernetEvaluator:
         parallel = Parallel(n_jobs=self.n_jobs, return_as="generator" if streams else "list", mmap_mode="c")
         frame = pd.DataFrame(np.nan, index=range(len(X)), columns=self._accuracies)
         failures = []
-        with bar(progress) as shown:
+        with bar(progress) as shown, warnings.catch_warnings():
+            # Processes keep what tensors give back. Joblib takes that for a leak, and renews them; nothing is lost.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             task = shown.add_task("accuracy", total=len(X))
             for row, result in enumerate(parallel(self._tasks(X))):
                 if isinstance(result, str):
