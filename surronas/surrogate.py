@@ -6,7 +6,8 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from surronas.spaces.base import RandomState
 __all__ = ["Surrogate", "load_predictor"]
 
 _KIND, _VERSION = "surronas surrogate", 1
+_ROWS = 16_384
 
 
 class Surrogate:
@@ -70,7 +72,7 @@ class Surrogate:
         InvalidInputError
             Naming the row that is no architecture of the space; for ``return_std`` of an untrained surrogate.
         """
-        return self.switching.predict(self._canonical(archs), return_std=return_std)
+        return self._in_parts(partial(self.switching.predict, return_std=return_std), archs)
 
     def predict_interval(self, archs: Any, coverage: float = 0.9) -> tuple[FloatArray, FloatArray]:
         """(low, high), each (n,): intervals that hold the true target with probability ``coverage``.
@@ -78,7 +80,7 @@ class Surrogate:
         Conformal, from out-of-fold residuals: the promise holds for architectures drawn like the training
         ones, on average over them. An untrained surrogate refuses: it knows no scale.
         """
-        low, high = self.switching.predict_interval(self._canonical(archs), coverage)
+        low, high = self._in_parts(partial(self.switching.predict_interval, coverage=coverage), archs)
         return low, high
 
     def satisfies(
@@ -93,10 +95,11 @@ class Surrogate:
         """Which architectures keep a limit, so that of those accepted no more than ``1 - confidence`` break it.
 
         An architecture is accepted if the one-sided conformal end of its predictive distribution keeps the limit, by
-        the residuals of all held-out labels and by those of the labels that are themselves predicted to keep it (at
-        least ``2 / (1 - confidence)`` of them): those that are accepted are picked, and may be predicted worse than
-        others. It does not depend on which other architectures are asked about. The promise is one of the average over
-        architectures drawn like the training ones, and from few labels it rests on the predicted spread.
+        the residuals of all held-out labels and by those of the labels that are themselves predicted to keep it: those
+        that are accepted are picked, and may be predicted worse than others. Where few labels are predicted to keep it,
+        every large residual is taken to be theirs. It does not depend on which other architectures are asked about. The
+        promise is one of the average over architectures drawn like the training ones, and from few labels it rests on
+        the predicted spread.
 
         Parameters
         ----------
@@ -218,6 +221,16 @@ class Surrogate:
 
     def _canonical(self, archs: Any) -> Any:
         return self.space.canonical(self.space.parse(archs))
+
+    def _in_parts(self, predict: Callable[[Any], Any], archs: Any) -> Any:
+        """What ``predict`` says, of some at a time: the features of half a million architectures take gigabytes."""
+        X = self._canonical(archs)
+        if len(X) <= _ROWS or isinstance(self.switching, Untrained):  # which compares them with each other
+            return predict(X)
+        parts = [predict(X[start : start + _ROWS]) for start in range(0, len(X), _ROWS)]
+        if isinstance(parts[0], tuple):
+            return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+        return np.concatenate(parts)
 
     def __repr__(self) -> str:
         if isinstance(self.switching, Untrained):

@@ -10,6 +10,7 @@ import json
 import operator
 import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -106,6 +107,16 @@ def test_no_architectures_give_no_predictions(model):
         assert everything(model, nothing).shape == (4, 0)
 
 
+def test_many_architectures_are_predicted_part_by_part(model, monkeypatch):
+    expected, seen = everything(model, NEW), []
+    encode = type(model.switching)._scores
+    monkeypatch.setattr("surronas.surrogate._ROWS", 64)
+    monkeypatch.setattr(type(model.switching), "_scores", lambda self, X: (seen.append(len(X)), encode(self, X))[1])
+    np.testing.assert_allclose(everything(model, NEW), expected, rtol=1e-9)
+    assert seen == [64, 64, 64, 64, 44] * 2
+    np.testing.assert_allclose(model.predict(NEW), expected[0], rtol=1e-9)
+
+
 def test_the_record_is_a_copy(model):
     record = model.selection_
     record["status"] = "mine"
@@ -181,6 +192,29 @@ def test_what_could_not_be_loaded_is_not_saved(tmp_path):
     with pytest.raises(SurronasError, match="Only plain spaces and registered ones can be saved"):
         fit(X, X @ [1.0, 5.0], tuples, predictor="linear").save(tmp_path / "a")
     assert not list(tmp_path.iterdir())
+
+
+# What the tree of commit 4e40957, before the first release, saved: 30 labels of nasbench201, linear and gp on one_hot.
+OLD = Path(__file__).parent / "saved" / "surrogate-4e40957.surronas"
+OF_OLD = [
+    [2.322395889992821, 0.7855517622243375, 1.1888055244429934, 0.659954489893085],
+    [0.6360998217279945, 0.507500337556436, 1.584581423963316, 0.5368868210198487],
+    [1.5737331771837197, 0.36233191954264077, -0.3183057281055368, 0.2681088500872346],
+    [2.83575343582768, 1.3702140911382654, 2.821338860778842, 1.3343181295310882],
+]
+
+
+def test_a_file_of_an_earlier_version_is_read_and_predicts_as_it_did(tmp_path):
+    model = sn.load_predictor(OLD)
+    new = [
+        "|nor_conv_3x3~0|+|avg_pool_3x3~0|none~1|+|skip_connect~0|nor_conv_3x3~1|none~2|",
+        "|none~0|+|skip_connect~0|avg_pool_3x3~1|+|avg_pool_3x3~0|skip_connect~1|nor_conv_1x1~2|",
+        "|avg_pool_3x3~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+|nor_conv_3x3~0|avg_pool_3x3~1|nor_conv_1x1~2|",
+        "|avg_pool_3x3~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+|skip_connect~0|skip_connect~1|none~2|",
+    ]
+    np.testing.assert_allclose(everything(model, new), OF_OLD, rtol=1e-6)
+    model.save(tmp_path / "again")
+    np.testing.assert_array_equal(everything(sn.load_predictor(tmp_path / "again"), new), everything(model, new))
 
 
 # -- files that try to be a surrogate -------------------------------------------------------------
