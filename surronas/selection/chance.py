@@ -15,8 +15,9 @@ def safe_factor(residuals: FloatArray, mean: FloatArray, n_keeping: int, confide
 
     The one-sided conformal quantile of all rows, beyond which a new residual lies with probability ``1 - confidence``
     at most, says nothing of architectures that are picked: those predicted to keep a limit may be the badly predicted
-    ones. So it is at least the quantile of such rows alone, or, where they are few, of the ``2 / (1 - confidence)``
-    that come nearest to keeping it.
+    ones. So it is at least the quantile of such rows alone. Where these are fewer than ``2 / (1 - confidence)``, it is
+    at least that of so many rows that come nearest to keeping it, and that of all rows at the confidence with which
+    every residual beyond it may be among the few: ``1 - (1 - confidence) * n_keeping / n``.
 
     Parameters
     ----------
@@ -36,7 +37,8 @@ def safe_factor(residuals: FloatArray, mean: FloatArray, n_keeping: int, confide
     """
     few = int(np.ceil(2 / (1 - confidence)))
     keeping = np.argsort(mean, kind="stable")[: max(n_keeping, few)]
-    return max(_quantile(residuals, confidence), _quantile(residuals[keeping], confidence))
+    share = 1.0 if n_keeping >= few else max(n_keeping, 1) / len(mean)
+    return max(_quantile(residuals, 1 - (1 - confidence) * share), _quantile(residuals[keeping], confidence))
 
 
 def _quantile(residuals: FloatArray, confidence: float) -> float:

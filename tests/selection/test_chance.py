@@ -26,8 +26,8 @@ def test_of_rows_all_alike_it_is_the_one_sided_conformal_quantile():
 
 def test_beyond_what_n_residuals_can_say_it_is_a_normal_tail():
     residuals = np.arange(-3.0, 5.0)
-    assert factor(residuals, 0.99) == pytest.approx(4 * norm.ppf(0.99) / norm.ppf(8 / 9))
-    assert factor(-residuals - 10, 0.99) > 0
+    assert factor(residuals, 0.99, n_keeping=8) == pytest.approx(4 * norm.ppf(0.99) / norm.ppf(8 / 9))
+    assert factor(-residuals - 10, 0.99, n_keeping=8) > 0
 
 
 def test_rows_predicted_to_keep_the_limit_count_alone_too():
@@ -37,8 +37,14 @@ def test_rows_predicted_to_keep_the_limit_count_alone_too():
     residuals[:40] = 3 * np.random.default_rng(1).permutation(np.arange(1.0, 41.0)) / 40
     assert factor(residuals, 0.9, mean, n_keeping=40) == np.sort(residuals[:40])[36]
     assert factor(residuals, 0.9, mean, n_keeping=100) == np.sort(residuals)[90]
-    assert factor(residuals, 0.9, mean, n_keeping=0) == np.sort(residuals[:20])[18]
     assert factor(residuals[::-1], 0.9, mean, n_keeping=40) == np.sort(residuals)[90]
+
+
+def test_where_few_are_predicted_to_keep_the_limit_every_large_residual_may_be_among_them():
+    residuals = np.random.default_rng(0).permutation(np.arange(1.0, 101.0))
+    assert factor(residuals, 0.9, np.arange(100.0), n_keeping=10) == 100  # of 101 * 0.99
+    assert factor(residuals, 0.9, np.arange(100.0), n_keeping=1) > 100
+    assert factor(residuals, 0.8, np.arange(100.0), n_keeping=10) >= 99  # of 101 * 0.98
 
 
 @pytest.mark.parametrize("spread", [(1, 1), (1.5, 0.5)])
