@@ -225,7 +225,7 @@ class Surrogate:
     def _in_parts(self, predict: Callable[[Any], Any], archs: Any) -> Any:
         """What ``predict`` says, of some at a time: the features of half a million architectures take gigabytes."""
         X = self._canonical(archs)
-        if len(X) <= _ROWS or isinstance(self.switching, Untrained):  # which compares them with each other
+        if len(X) <= _ROWS:
             return predict(X)
         parts = [predict(X[start : start + _ROWS]) for start in range(0, len(X), _ROWS)]
         if isinstance(parts[0], tuple):
