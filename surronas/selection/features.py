@@ -13,7 +13,7 @@ from surronas.exceptions import InvalidInputError
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
 
-__all__ = ["distinct", "encode", "features"]
+__all__ = ["distinct_forms", "encode", "features"]
 
 
 def encode(
@@ -42,6 +42,13 @@ def features(encoder: Encoder, C: IntArray) -> FloatArray:
     counts = np.bincount(group)
     mean = csr_array((1 / counts[group], form_of, np.r_[0, np.cumsum(counts)]), shape=(len(rows), len(forms)))
     return np.asarray((mean @ np.asarray(encoder.transform(forms), dtype=np.float64))[row_of])
+
+
+def distinct_forms(space: SearchSpace, X: IntArray) -> tuple[IntArray, IntArray]:
+    """The different rows of X up to isomorphism, each by its representative, and which of them each row is."""
+    rows, row_of = distinct(space, X)
+    forms, form_of = distinct(space, space.representatives(rows))
+    return forms, form_of[row_of]
 
 
 def distinct(space: SearchSpace, X: IntArray) -> tuple[IntArray, IntArray]:

@@ -22,7 +22,7 @@ from surronas.predictors.mean import Mean
 from surronas.selection.candidates import Candidate
 from surronas.selection.chance import safe_factor
 from surronas.selection.conformal import Conformal
-from surronas.selection.features import distinct, encode, features
+from surronas.selection.features import distinct_forms, encode, features
 from surronas.selection.rules import RULES, OutOfFold, tau
 from surronas.selection.targets import TargetScores
 from surronas.spaces import SearchSpace
@@ -269,13 +269,12 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "members_")
         if not len(X):
             return np.empty(0), np.empty(0)
-        rows, row_of = distinct(self.space, X)
-        forms, form_of = distinct(self.space, self.space.representatives(rows))
+        forms, form_of = distinct_forms(self.space, X)
         encoded = {name: features(encoder, forms) for name, encoder in self.encoders_.items()}
         with quietly():
             parts = [(*model.predict(encoded[c.encoder], return_std=True), w) for c, model, w in self.members_]
         mean, std = _blend(parts)
-        return mean[form_of][row_of], std[form_of][row_of]
+        return mean[form_of], std[form_of]
 
     def _folds(self, X: IntArray, rng: np.random.RandomState) -> IntArray:
         """(n,) fold of each row; isomorphic rows share one."""

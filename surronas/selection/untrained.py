@@ -11,7 +11,7 @@ import pandas as pd
 from surronas.encoders import Encoder, get_encoder
 from surronas.exceptions import InvalidInputError
 from surronas.predictors.base import FloatArray
-from surronas.selection.features import distinct, features
+from surronas.selection.features import distinct_forms, features
 from surronas.selection.switching import RECORD
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
@@ -71,9 +71,8 @@ class Untrained:
             raise InvalidInputError(_NO_SCALE.format("standard deviations"))
         if not len(X):
             return np.empty(0)
-        rows, row_of = distinct(self.space, X)
-        forms, form_of = distinct(self.space, self.space.representatives(rows))
-        return features(self.encoder_, forms)[:, 0][form_of][row_of]
+        forms, form_of = distinct_forms(self.space, X)
+        return features(self.encoder_, forms)[:, 0][form_of]
 
     def predict_interval(self, X: IntArray, coverage: float = 0.9) -> tuple[FloatArray, FloatArray]:
         raise InvalidInputError(_NO_SCALE.format("intervals"))
