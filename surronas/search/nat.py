@@ -78,7 +78,7 @@ class NAT(Search):
     n_initial : int, default=20
     batch_size : int, default=8
     predictor, encoder : as ``fit_predictor`` takes them
-    rule : {"stacked", "ensemble", "nat"}, default="stacked"
+    rule : {"ensemble", "nat"}, default="ensemble"
         Which surrogates adaptive switching chooses.
     candidates : {"auto", "enumerate", "nsga2", "nsga3", "unsga3"}, default="auto"
         ``"enumerate"`` predicts every architecture there is; ``"auto"`` does so below 20,000, else NSGA-III.
@@ -126,7 +126,7 @@ class NAT(Search):
         batch_size: int = 8,
         predictor: str | Predictor | Sequence[str | Predictor] = "auto",
         encoder: str | Sequence[str] = "auto",
-        rule: str = "stacked",
+        rule: str = "ensemble",
         candidates: str = "auto",
         population: int = 100,
         generations: int = 30,

@@ -79,7 +79,7 @@ class Surrogates:
     predictor : str, Predictor or sequence of them
         As ``fit_predictor`` takes it.
     encoder : str or sequence of str
-    rule : {"stacked", "ensemble", "nat"}
+    rule : {"ensemble", "nat"}
     memory : mapping of target to dict, optional
         What the last ``memory`` attribute said.
     growth : float
@@ -100,7 +100,7 @@ class Surrogates:
         *,
         predictor: str | Predictor | Sequence[str | Predictor] = "auto",
         encoder: str | Sequence[str] = "auto",
-        rule: str = "stacked",
+        rule: str = "ensemble",
         memory: Mapping[str, dict[str, Any]] | None = None,
         growth: float = 1.5,
         random_state: int = 0,

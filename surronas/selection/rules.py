@@ -11,7 +11,7 @@ from scipy.stats import kendalltau
 
 from surronas.predictors.base import FloatArray
 
-__all__ = ["RULES", "OutOfFold", "ensemble_rule", "nat_rule", "stacked_rule"]
+__all__ = ["RULES", "OutOfFold", "ensemble_rule", "nat_rule"]
 
 
 @dataclass(frozen=True)
@@ -58,32 +58,21 @@ def nat_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, float]:
 def ensemble_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, float]:
     """Non-negative weights that fit the out-of-fold predictions to the targets, shrunk towards equal ones.
 
-    Ridge-penalised non-negative least squares. The penalty is worth twenty rows, so that few labels give the
-    plain average, which no noise can mislead, and many labels give the best blend.
+    Ridge-penalised non-negative least squares. The penalty is worth twenty rows of the best candidate's mean squared
+    error: few noisy labels give the plain average, which no noise can mislead, many give the best blend. And where one
+    candidate is nearly exact, as for a latency that is a sum of parts, few suffice: equal weights would let the others
+    spoil it.
 
     References
     ----------
     Breiman (1996), Stacked regressions.
     """
-    return _stacked(z, tried, noise=1.0)
-
-
-def stacked_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, float]:
-    """As ``ensemble_rule``, but shrunk the less the better the best candidate predicts.
-
-    The penalty is worth twenty rows of the best candidate's mean squared error: where one is nearly exact, as for a
-    latency that is a sum of parts, equal weights would let the others spoil it.
-    """
-    errors = [float(np.mean((z - oof.mean) ** 2)) for oof in tried.values() if oof.usable]
-    return _stacked(z, tried, noise=max(min(errors, default=1.0), 1e-9))
-
-
-def _stacked(z: FloatArray, tried: Mapping[str, OutOfFold], noise: float) -> dict[str, float]:
     names = [name for name, oof in tried.items() if oof.usable]
     if not names:
         return {}
     equal = np.full(len(names), 1 / len(names))
     predicted = np.stack([tried[name].mean for name in names], axis=1)
+    noise = max(float(((z[:, None] - predicted) ** 2).mean(axis=0).min()), 1e-9)
     root = np.sqrt(_PENALTY_ROWS * noise)
     weights, _ = nnls(np.vstack([predicted, root * np.eye(len(names))]), np.concatenate([z, root * equal]))
     weights = weights if weights.sum() > 0 else equal
@@ -92,7 +81,7 @@ def _stacked(z: FloatArray, tried: Mapping[str, OutOfFold], noise: float) -> dic
 
 
 Rule = Callable[[FloatArray, Mapping[str, OutOfFold]], dict[str, float]]
-RULES: dict[str, Rule] = {"ensemble": ensemble_rule, "nat": nat_rule, "stacked": stacked_rule}
+RULES: dict[str, Rule] = {"ensemble": ensemble_rule, "nat": nat_rule}
 
 _PENALTY_ROWS = 20.0
 _LEAST_SHARE = 0.02

@@ -79,7 +79,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
     ----------
     candidates : sequence of Candidate
     space : SearchSpace
-    rule : {"ensemble", "nat", "stacked"}, default="ensemble"
+    rule : {"ensemble", "nat"}, default="ensemble"
     n_folds : int, default=5
         At most; a fold holds at least two architectures.
     random_state : int, RandomState or None, default=None
