@@ -29,6 +29,7 @@ testing.check_space(sn.get_space("ring"))
 testing.check_encoder("ring_counts")
 testing.check_predictor("ring_neighbours")
 testing.check_proxy("ring_layers")
+testing.check_benchmark("ring_table")
 
 table = sn.load_benchmark("ring_table")
 train, test = table.split(30, random_state=0)

@@ -37,22 +37,13 @@ def trusted(name):
 
 
 def check_table(table):
-    assert list(table.targets.columns) == [table.target(name).name for name in table.targets]
-    assert all(dtype == np.float64 for dtype in table.targets.dtypes)
-    assert isinstance(table.targets.index, pd.RangeIndex)
-    assert len(table.archs) == len(table.targets) == len(table)
+    """What the project's own tables keep beyond ``surronas.testing.check_benchmark``."""
     for name in table.targets:
         target = table.target(name)
-        assert target.description
         assert target.maximize == (target.kind in ("accuracy", "proxy"))
         assert (target.unit == "%") == (target.kind in ("accuracy", "spread"))
-        values = table.targets[name].dropna()
-        assert target.kind == "proxy" or (values >= 0).all()
-        if target.unit == "%":
-            assert values.max() <= 100
-            assert values.max() > 5
-    for text in (table.info.source, table.info.licence, table.info.citation, table.info.notes):
-        assert text
+        assert target.unit != "%" or table.targets[name].max() > 5
+    assert table.info.notes
     assert "arXiv:" in table.info.citation
     assert table.info.checksum.count("sha256:") == table.info.checksum.count(";") + 1
 
