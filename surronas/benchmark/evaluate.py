@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
-from joblib.parallel import get_active_backend
+from joblib import delayed
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -34,6 +33,7 @@ from surronas.encoders.zero_cost import ZeroCost
 from surronas.exceptions import InvalidFileError, InvalidInputError
 from surronas.io import write_atomic
 from surronas.journal import Journal
+from surronas.parallel import check_n_jobs, stream
 from surronas.predictors import Predictor
 from surronas.proxies.scorer import Scorer
 
@@ -108,6 +108,7 @@ def evaluate(
         For a target, predictor, encoder or protocol that does not exist.
     """
     protocol = get_protocol(protocol)
+    check_n_jobs(n_jobs)
     chosen = predictors if isinstance(predictors, Mapping) else {str(p): p for p in _some("predictors", predictors)}
     methods = {name: Method.parse(name, chosen[name]) for name in _some("predictors", chosen)}
     random_state = _at_least(0, "random_state", random_state)
@@ -127,7 +128,8 @@ def evaluate(
         given.proxies.score(archs, space, progress=track if progress else None)
         clone(given).set_params(space=space).fit_transform(space.canonical(archs))  # what stands for missing ones
     with _progress(len(wanted) - len(missing), len(wanted), progress) as advance:
-        for cell in _run(task, [(methods[name], n, repeat) for name, n, repeat in missing], n_jobs):
+        calls = (delayed(run_cell)(task, methods[name], n, repeat) for name, n, repeat in missing)
+        for cell in stream(calls, n_jobs):
             if journal:
                 journal.append(cell)
             cells[_key(cell)] = cell
@@ -149,13 +151,6 @@ def _proxies(proxies: Any, table: BenchmarkTable, methods: Mapping[str, Method],
     if not any(method.may_use_proxies for method in methods.values()):
         raise InvalidInputError(f"The 'proxies' have no use: 'zero_cost' is in no encoder of {list(methods)}.")
     return encoder
-
-
-def _run(task: Task, cells: Iterable[tuple[Method, int, int]], n_jobs: int | None) -> Iterator[dict[str, Any]]:
-    """The cells as they finish, wherever joblib's configuration runs them."""
-    streams = get_active_backend()[0].supports_return_generator
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered" if streams else "list")
-    yield from parallel(delayed(run_cell)(task, *cell) for cell in cells)
 
 
 @contextmanager

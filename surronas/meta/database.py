@@ -16,8 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from joblib import Parallel, delayed
-from joblib.parallel import get_active_backend
+from joblib import delayed
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from scipy.stats import spearmanr
 
@@ -30,6 +29,7 @@ from surronas.meta.episodes import count_right, subnet_features
 from surronas.meta.latency import predicted_latencies
 from surronas.meta.shipped import find_shipped
 from surronas.meta.tasks import Task, draw_classes
+from surronas.parallel import check_n_jobs, stream
 from surronas.spaces import space_from_spec
 from surronas.spaces.base import IntArray, SearchSpace
 from surronas.supernet.augment import crop_and_flip
@@ -228,6 +228,7 @@ def build_database(
     """
     if n_archs < 2:
         raise InvalidInputError(f"The 'n_archs' parameter of build_database must be at least 2. Got {n_archs}.")
+    check_n_jobs(n_jobs)
     folder, space = Path(folder), supernet.space
     settings = {"n_archs": n_archs, "n_tasks": n_tasks, **(info or {})}
     specs = [view.to_spec() for view in views]
@@ -236,14 +237,10 @@ def build_database(
     )
     done = {cell["view"] for cell in journal.cells}
     left = [number for number in range(len(views)) if number not in done]
-    streams = get_active_backend()[0].supports_return_generator
-    parallel = Parallel(
-        n_jobs=n_jobs, return_as="generator_unordered" if streams else "list", pre_dispatch="n_jobs", batch_size=1
-    )
     with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), disable=not progress) as bar:
         shown = bar.add_task("", total=len(views), completed=len(done))
         jobs = (delayed(_measure)(supernet, number, views[number].images(), n_archs, n_tasks) for number in left)
-        for cell in parallel(jobs):
+        for cell in stream(jobs, n_jobs, pre_dispatch="n_jobs", batch_size=1):
             journal.append(cell)
             bar.advance(shown)
     database = _database(space, views, journal, {**settings, "command": command})

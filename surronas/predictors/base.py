@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from surronas.parallel import check_n_jobs
+
 __all__ = ["FloatArray", "Predictor"]
 
 FloatArray = NDArray[np.float64]
@@ -43,6 +45,7 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         X : (n, d) array of finite floats, n >= 2
         y : (n,) array of finite floats
         """
+        check_n_jobs(getattr(self, "n_jobs", None))
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         y = np.asarray(y, dtype=np.float64)
         self.y_mean_ = float(y.mean())

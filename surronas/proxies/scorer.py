@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
-from joblib.parallel import get_active_backend
+from joblib import delayed
 from numpy.typing import NDArray
 
 from surronas.exceptions import InvalidInputError, SurronasError
+from surronas.parallel import check_n_jobs, stream
 from surronas.proxies.batch import Batch, batch_of
 from surronas.proxies.classes import same_network
 from surronas.proxies.frame import frame_of, measured_of
@@ -65,8 +65,7 @@ class Scorer:
         for name, value, least in (("batch_size", batch_size, 2), ("random_state", random_state, 0)):
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value < 2**32:
                 raise InvalidInputError(f"The '{name}' parameter must be an int of at least {least}. Got {value!r}.")
-        if n_jobs == 0:
-            raise InvalidInputError("The 'n_jobs' parameter must be a non-zero int or None. Got 0 instead.")
+        check_n_jobs(n_jobs)
         self.proxies = _names(proxies)
         self.measured = measured_of(self.proxies)
         self.random_state = int(random_state)
@@ -173,9 +172,7 @@ class Scorer:
                 tasks.append(delayed(_one)(arch, make, self.batch.images, self.batch.labels, proxies, seed))
         if not tasks:
             return
-        streams = get_active_backend()[0].supports_return_generator
-        parallel = Parallel(n_jobs=self.n_jobs, return_as="generator_unordered" if streams else "list", mmap_mode="c")
-        results = parallel(tasks)
+        results = stream(tasks, self.n_jobs, mmap_mode="c")
         for arch, found in progress(results, total=len(tasks)) if progress else results:
             cache.add(arch, found)
 

@@ -16,6 +16,7 @@ from joblib import Parallel, delayed
 
 from surronas.datasets.table import BenchmarkTable
 from surronas.exceptions import InvalidInputError, SurronasWarning
+from surronas.parallel import check_n_jobs
 from surronas.search.objectives import FloatArray
 from surronas.spaces import SearchSpace, resolve_space
 from surronas.spaces.base import IntArray
@@ -245,6 +246,7 @@ class FunctionEvaluator:
         pool: Any = None,
         version: int = 0,
     ) -> None:
+        check_n_jobs(n_jobs)
         self.function, self.space, self.targets = function, resolve_space(space, None), dict(targets)
         self._cost, self._price = cost, price
         self.retries, self.timeout, self.chunk, self.n_jobs = retries, timeout, chunk, n_jobs

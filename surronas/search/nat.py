@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from surronas.exceptions import InvalidInputError, UnknownNameError
+from surronas.parallel import check_n_jobs
 from surronas.predictors import Predictor
 from surronas.search.archive import Archive
 from surronas.search.candidates import ALGORITHMS, evolve
@@ -161,6 +162,7 @@ class NAT(Search):
 
     def _start(self, anew: bool = False) -> None:
         super()._start(anew)
+        check_n_jobs(self.n_jobs)
         if self.choice not in _CHOICES:
             raise UnknownNameError.of("choice", self.choice, _CHOICES)
         if self.candidates not in ("auto", "enumerate", *ALGORITHMS):

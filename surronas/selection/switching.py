@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from surronas.encoders.base import Encoder
 from surronas.exceptions import FitError, InvalidInputError, SurronasError
+from surronas.parallel import Alone, check_n_jobs
 from surronas.predictors import Predictor
 from surronas.predictors.base import FloatArray
 from surronas.predictors.mean import Mean
@@ -145,8 +146,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
             raise InvalidInputError(
                 f"The 'random_state' must be an int, a RandomState or None. Got {self.random_state!r} instead."
             ) from error
-        if self.n_jobs == 0:
-            raise InvalidInputError("The 'n_jobs' parameter must be a non-zero int or None. Got 0 instead.")
+        check_n_jobs(self.n_jobs)
         self.y_ = y
         self.targets_ = TargetScores(y)
         z = self.targets_.scores
@@ -164,7 +164,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
             tried = {name: t.out_of_fold() for name, t in kept.items()}
             weights = RULES[self.rule](z, tried)
             chosen = [kept[name] for name in weights] or [self._fallback(trials, X)]
-            fitted = parallel(delayed(t.candidate.fit)(t.features, z, t.encoder.blocks_, t.seed) for t in chosen)
+            fitted = parallel(delayed(Alone(t.candidate.fit))(t.features, z, t.encoder.blocks_, t.seed) for t in chosen)
 
         for name, oof in tried.items():
             if not oof.usable:
@@ -198,7 +198,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         encoded = encode(self.space, [c.encoder for c in chosen], X, self.encoders)
         seeds = rng.randint(2**31 - 1, size=len(chosen))
         fitted = Parallel(n_jobs=self.n_jobs)(
-            delayed(c.fit)(encoded[c.encoder][1], self.targets_.scores, encoded[c.encoder][0].blocks_, int(seed))
+            delayed(Alone(c.fit))(encoded[c.encoder][1], self.targets_.scores, encoded[c.encoder][0].blocks_, int(seed))
             for c, seed in zip(chosen, seeds, strict=True)
         )
         self.members_ = [(c, model, weights.get(c.name, 1.0)) for c, model in zip(chosen, fitted, strict=True)]
@@ -288,8 +288,9 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         self, parallel: Parallel, trials: Sequence[_Trial], folds: IntArray, fold: IntArray, z: FloatArray
     ) -> None:
         tasks = [(trial, k) for trial in trials for k in folds if (fold != k).sum() >= 2]
+        one_fold = delayed(Alone(_one_fold))
         outcomes = parallel(
-            delayed(_one_fold)(t.candidate, t.features, t.encoder.blocks_, t.seed, z, fold == k) for t, k in tasks
+            one_fold(t.candidate, t.features, t.encoder.blocks_, t.seed, z, fold == k) for t, k in tasks
         )
         for (trial, k), outcome in zip(tasks, outcomes, strict=True):
             trial.take(fold == k, z, *outcome)

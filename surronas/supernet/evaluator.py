@@ -10,8 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
-from joblib.parallel import get_active_backend
+from joblib import delayed
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from torch import Tensor, nn
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from surronas.datasets.images import ImageData
 from surronas.datasets.images.splits import stratified_draw
 from surronas.exceptions import InvalidInputError, SurronasWarning, UnknownNameError
+from surronas.parallel import check_n_jobs, stream
 from surronas.spaces.base import IntArray, SearchSpace
 from surronas.supernet.augment import crop_and_flip
 from surronas.supernet.folding import fold
@@ -118,6 +118,7 @@ class SupernetEvaluator:
         head: str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        check_n_jobs(n_jobs)
         self.supernet, self.targets, self.n_jobs = supernet, tuple(targets), n_jobs
         self.columns = [column for target in self.targets for column in _columns_of(target)]
         if not self.targets or len(set(self.targets)) < len(self.targets):
@@ -243,15 +244,13 @@ class SupernetEvaluator:
             self._labels[name] = images.labels[chosen]
 
     def _measure_accuracies(self, X: IntArray, progress: bool) -> pd.DataFrame:
-        streams = get_active_backend()[0].supports_return_generator
-        parallel = Parallel(n_jobs=self.n_jobs, return_as="generator" if streams else "list", mmap_mode="c")
         frame = pd.DataFrame(np.nan, index=range(len(X)), columns=self._accuracies)
         failures = []
         with bar(progress) as shown, warnings.catch_warnings():
             # Processes keep what tensors give back. Joblib takes that for a leak, and renews them; nothing is lost.
             warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             task = shown.add_task("accuracy", total=len(X))
-            for row, result in enumerate(parallel(self._tasks(X))):
+            for row, result in enumerate(stream(self._tasks(X), self.n_jobs, in_order=True, mmap_mode="c")):
                 if isinstance(result, str):
                     failures.append({"row": row, "reason": result})
                     warnings.warn(SurronasWarning(f"Row {row} has no accuracy: {result}."), stacklevel=3)

@@ -1,0 +1,58 @@
+"""Calls side by side through joblib, wherever its configuration runs them: threads, processes, a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, effective_n_jobs, parallel_config
+from joblib.parallel import get_active_backend
+
+from surronas.exceptions import InvalidInputError
+
+__all__ = ["Alone", "check_n_jobs", "stream"]
+
+_PORTION = 4
+
+
+def check_n_jobs(n_jobs: Any) -> None:
+    """Refuse what joblib would, before anything is begun."""
+    if n_jobs is None or (isinstance(n_jobs, (int, np.integer)) and not isinstance(n_jobs, bool) and n_jobs != 0):
+        return
+    raise InvalidInputError(f"The 'n_jobs' parameter must be a non-zero int or None. Got {n_jobs!r} instead.")
+
+
+class Alone:
+    """A function that a worker runs by itself: its own calls of joblib do not go to the cluster, but to threads."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with parallel_config(backend="threading"):
+            return self.function(*args, **kwargs)
+
+
+def stream(calls: Iterable[Any], n_jobs: int | None = None, *, in_order: bool = False, **options: Any) -> Iterator[Any]:
+    """What the calls give, as it comes.
+
+    Parameters
+    ----------
+    calls : iterable of joblib.delayed(function)(...)
+    n_jobs : int, optional
+        None takes it from ``joblib.parallel_config``, else 1.
+    in_order : bool, default=False
+        Give the results in the order of the calls.
+    **options
+        Of ``joblib.Parallel``.
+    """
+    alone = ((Alone(function), args, kwargs) for function, args, kwargs in calls)
+    if get_active_backend()[0].supports_return_generator:
+        returned = "generator" if in_order else "generator_unordered"
+        yield from Parallel(n_jobs=n_jobs, return_as=returned, **options)(alone)
+        return
+    parallel = Parallel(n_jobs=n_jobs, **options)  # Dask's backend gives all results at the end: so in portions
+    while portion := list(islice(alone, _PORTION * effective_n_jobs(n_jobs))):
+        yield from parallel(portion)
