@@ -104,6 +104,8 @@ def summary(frame: pd.DataFrame, repeats: int) -> str:
     ]
     return "\n".join(
         [
+            "# Leaderboard",
+            "",
             (
                 f"Measured with surronas {sn.__version__}, {repeats} seeds, by "
                 f"`python benchmarks/leaderboard.py --repeats {repeats}`. {' '.join((__doc__ or '').split())}"
@@ -117,7 +119,7 @@ def summary(frame: pd.DataFrame, repeats: int) -> str:
             "",
             "Blue: `auto`; grey: its candidates, each by itself; the left edge stands for all that is farther behind.",
             "",
-            "## Leaderboard",
+            "## Means over the cases",
             "",
             _markdown(board.reset_index()),
             "",
