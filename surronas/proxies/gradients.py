@@ -53,12 +53,16 @@ def grasp(probe: Probe) -> float:
 
 @register_proxy("fisher")
 def fisher(probe: Probe) -> float:
-    """Sum over channels of half the mean squared activation times gradient (Turner et al., 2020, arXiv:1906.04113)."""
+    """Half the mean squared activation times gradient of each weight's channel (Turner et al., 2020, arXiv:1906.04113).
+
+    The paper sums over channels, whose weights go together; published scores are sums over weights (arXiv:2101.08134), as
+    all other proxies of this file.
+    """
     total = 0.0
     with torch.no_grad():
-        for output, gradient in zip(probe.maps, probe.map_gradients, strict=True):
+        for fan, output, gradient in zip(probe.fans, probe.maps, probe.map_gradients, strict=True):
             if gradient is not None:
                 products = output * gradient
                 of_channels = products.flatten(2).sum(2) if products.ndim > 2 else products
-                total += float(of_channels.square().mean(0).sum() / 2)
+                total += fan * float(of_channels.square().mean(0).sum() / 2)
     return total

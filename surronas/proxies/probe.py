@@ -65,9 +65,10 @@ class Probe:
     def logits(self) -> Tensor:
         """(n, n_classes), with the graph that later passes go back through."""
         self._gates: list[Tensor] = []
-        self._maps: list[Tensor] = []
+        self._maps: list[tuple[int, Tensor]] = []
         recorder = Recorder(
-            gate=lambda x: self._gates.append(codes(x)), linear=lambda weight, output: self._maps.append(output)
+            gate=lambda x: self._gates.append(codes(x)),
+            linear=lambda weight, output: self._maps.append((weight[0].numel(), output)),
         )
         with recorder, heard(in_blocks(self.network)) as self._features:
             logits: Tensor = self.network(self.inputs)
@@ -87,7 +88,13 @@ class Probe:
     def maps(self) -> list[Tensor]:
         """The output of each convolution and linear layer."""
         _ = self.logits
-        return self._maps
+        return [output for _, output in self._maps]
+
+    @property
+    def fans(self) -> list[int]:
+        """How many weights a channel of each of ``maps`` is made by."""
+        _ = self.logits
+        return [fan for fan, _ in self._maps]
 
     @property
     def features(self) -> list[Tensor]:

@@ -98,7 +98,7 @@ def test_grasp_is_minus_w_times_hessian_times_gradient(probe):
     assert get_proxy("grasp").measure(of) == pytest.approx(expected, rel=1e-4)
 
 
-def test_fisher_sums_squares_of_channels(probe):
+def test_fisher_gives_each_weight_the_mean_square_of_its_channel(probe):
     of = probe()
     heard = []
     handles = [
@@ -109,10 +109,10 @@ def test_fisher_sums_squares_of_channels(probe):
     for handle in handles:
         handle.remove()
     total = 0.0
-    for output in heard:
+    for part, output in zip(weighted(of.network), heard, strict=True):
         for channel in range(output.shape[1]):
             sums = [float((output[i, channel] * output.grad[i, channel]).detach().sum()) for i in range(len(output))]
-            total += np.mean(np.square(sums)) / 2
+            total += part.weight[channel].numel() * np.mean(np.square(sums)) / 2
     assert get_proxy("fisher").measure(of) == pytest.approx(total)
 
 
