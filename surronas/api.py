@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,11 @@ from surronas.predictors import Predictor
 from surronas.predictors.base import FloatArray
 from surronas.proxies.scorer import Scorer, noise_scorer
 from surronas.selection import AdaptiveSwitching, Untrained, resolve_candidates
+from surronas.selection.candidates import SOURCE
 from surronas.spaces import SearchSpace, resolve_space
 from surronas.spaces.base import RandomState
 from surronas.surrogate import Surrogate
+from surronas.transfer import Source, as_source
 
 __all__ = ["fit_predictor"]
 
@@ -32,7 +34,7 @@ def fit_predictor(
     predictor: str | Predictor | Sequence[str | Predictor] = "auto",
     encoder: str | Sequence[str] = "auto",
     proxies: str | Sequence[str] | pd.DataFrame | Scorer | Encoder | None = None,
-    source: Source | None = None,
+    source: Any = None,
     images: Any = None,
     random_state: RandomState = None,
     n_jobs: int | None = None,
@@ -62,12 +64,15 @@ def fit_predictor(
         that are computed where they are missing, give ``get_encoder("zero_cost", proxies=scorer, scores=frame)``.
         ``"auto"`` also starts from their untrained aggregate, so that few labels need not say again what it knows; but
         not with a ``source``, which is a prior of its own. None: not used.
-    source : MetaD2A or MetaDatabase, optional
-        What was learnt of the space's architectures on other tasks. ``"auto"`` then tries its prediction for the task
-        of ``images`` by itself, corrected by a Gaussian process, and as a feature beside all others, which a candidate
-        is free to make nothing of. The surrogate cannot be saved.
+    source : BenchmarkTable, sequence of them, mapping of name to (archs, values), MetaD2A or MetaDatabase, optional
+        What is known of the space's architectures on other tasks: data sets or devices. Of a table those targets count
+        that are of the kind of ``y``'s name, without that one itself; ``surronas.transfer.SourceTasks`` says more, and
+        made once serves many targets. ``"auto"`` then also tries candidates that learn from it, three labels or more.
+        Those without it are tried as well, and the target's own labels say whom to believe. Where drawings of one
+        architecture differ on the tasks, as latencies do, the surrogate's space is that of drawings
+        (``surronas.spaces.as_drawn``), and where the tasks are best seen on a logarithmic scale, so is the target.
     images : ImageData, optional
-        Of the task that ``y`` was measured on; with ``source`` only.
+        Of the task that ``y`` was measured on; with a ``MetaD2A`` or ``MetaDatabase`` as ``source`` only.
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Candidates are tried in parallel through joblib; the result does not depend on it.
@@ -115,15 +120,18 @@ def fit_predictor(
             SurronasWarning,
             stacklevel=2,
         )
-    given = given_encoders(proxies, source, images, space, n_jobs)
     target = str(y.name) if isinstance(y, pd.Series) and y.name is not None else None
+    known = None if source is None else as_source(source, space, target)
+    given = given_encoders(proxies, known, images, space, n_jobs)
+    space = space if known is None else known.space
     if targets is None:
-        name = "prior" if "prior" in given else "aggregate"
+        name = SOURCE if SOURCE in given else "aggregate"
         return Surrogate(space, Untrained(space, name, used_encoders(given, [name])), target)
-    prior = next((name for name in ("prior", "aggregate") if name in given), None)
+    prior = next((name for name in (SOURCE, "aggregate") if name in given), None)
     candidates = resolve_candidates(predictor, encoder, space, zero_cost="zero_cost" in given, prior=prior)
     given = used_encoders(given, [candidate.encoder for candidate in candidates])
-    switching = AdaptiveSwitching(candidates, space, random_state=random_state, n_jobs=n_jobs, encoders=given)
+    log = known is not None and known.log
+    switching = AdaptiveSwitching(candidates, space, random_state=random_state, n_jobs=n_jobs, encoders=given, log=log)
     return Surrogate(space, switching.fit(space.canonical(genotypes), targets), target)
 
 
@@ -133,7 +141,7 @@ def given_encoders(
     """The encoders with parameters of their own that the parameters of ``fit_predictor`` mean, by name."""
     given: dict[str, Encoder] = {} if proxies is None else {"zero_cost": proxy_encoder(proxies, space, n_jobs)}
     if source is not None:
-        given["prior"] = prior_encoder(source, images, space)
+        given[SOURCE] = source.prior(images)
     elif images is not None:
         raise InvalidInputError("The 'images' have no use without a 'source'.")
     elif isinstance(scores := given.get("zero_cost"), ZeroCost):
@@ -144,9 +152,9 @@ def given_encoders(
 def used_encoders(given: Mapping[str, Encoder], names: Sequence[str]) -> dict[str, Encoder]:
     """Those that some candidate has; an error names parameters that none has a use for."""
     parts = {part for name in names for part in name.split("+")}
-    for kinds, parameters in (({"zero_cost", "aggregate"}, "'proxies'"), ({"prior"}, "'source' and 'images'")):
+    for kinds, parameters in (({"zero_cost", "aggregate"}, "'proxies'"), ({SOURCE}, "'source'")):
         if kinds & given.keys() and not kinds & given.keys() & parts:
-            name = "zero_cost" if "zero_cost" in kinds else "prior"
+            name = "zero_cost" if "zero_cost" in kinds else SOURCE
             raise InvalidInputError(f"The {parameters} have no use: {name!r} is in none of the encoders {list(names)}.")
     return {name: encoder for name, encoder in given.items() if name in parts}
 
@@ -166,25 +174,6 @@ def proxy_encoder(proxies: Any, space: SearchSpace, n_jobs: int | None) -> Encod
         return ZeroCost(proxies)
     names = tuple(proxies) if isinstance(proxies, Iterable) and not isinstance(proxies, str) else proxies
     return ZeroCost(noise_scorer(names, n_jobs))
-
-
-class Source(Protocol):
-    """What has learnt on other tasks: ``MetaD2A``, ``MetaDatabase``."""
-
-    @property
-    def space(self) -> SearchSpace: ...
-    def prior(self, images: Any) -> Encoder: ...
-
-
-def prior_encoder(source: Source, images: Any, space: SearchSpace) -> Encoder:
-    """The encoder that the ``source`` and ``images`` parameters of ``fit_predictor`` mean."""
-    if images is None:
-        raise InvalidInputError("A 'source' must have the 'images' of the task. Got None.")
-    if source.space != space:
-        raise InvalidInputError(
-            f"The 'source' must be of the space of the architectures, {space.name!r}. Got one of {source.space.name!r}."
-        )
-    return source.prior(images)
 
 
 def check_targets(y: Any, n: int) -> FloatArray:

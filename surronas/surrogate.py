@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import skops.io
 from numpy.typing import NDArray
 
-from surronas.encoders import Encoder, get_encoder
-from surronas.exceptions import InvalidFileError, InvalidInputError, SurronasError
-from surronas.io import check_size, read_archive, write_archive
-from surronas.predictors import Predictor, list_predictors, predictor_class
+from surronas.exceptions import InvalidInputError
 from surronas.predictors.base import FloatArray
-from surronas.selection import AdaptiveSwitching, Candidate, Diagnosis, HeldOut, Untrained, diagnose
-from surronas.selection.switching import RECORD
-from surronas.spaces import SearchSpace, space_from_spec
+from surronas.selection import AdaptiveSwitching, Diagnosis, Untrained, diagnose
+from surronas.spaces import SearchSpace
 from surronas.spaces.base import RandomState
+from surronas.surrogate_file import read_surrogate, write_surrogate
 
 __all__ = ["Surrogate", "load_predictor"]
 
-_KIND, _VERSION = "surronas surrogate", 1
 _ROWS = 16_384
 
 
@@ -196,28 +188,7 @@ class Surrogate:
         SurronasError
             When a predictor, an encoder or the space is none that ``load_predictor`` could restore.
         """
-        switching = self.switching
-        spec = self.space.to_spec()
-        if not _restores(spec, self.space):
-            raise SurronasError(
-                f"Only plain spaces and registered ones can be saved. {self.space!r} is not what its description gives."
-            )
-        members, parts = ([], {}) if isinstance(switching, Untrained) else _write_members(switching)
-        given = {}
-        for name, encoder in (switching.encoders or {}).items():
-            given[name], content_of = encoder.to_state(self.space)
-            parts[f"{name}.npz"] = _npz(content_of)
-        record = switching.selection_.astype(object)
-        selection = record.where(record.notna(), None).to_dict("list")
-        manifest = {
-            "space": spec,
-            "target": self.target,
-            "untrained": switching.name if isinstance(switching, Untrained) else None,
-            "members": members,
-            "encoders": given,
-            "selection": selection,
-        }
-        write_archive(path, _KIND, _VERSION, manifest, parts)
+        write_surrogate(path, self.space, self.switching, self.target)
 
     def _canonical(self, archs: Any) -> Any:
         return self.space.canonical(self.space.parse(archs))
@@ -248,118 +219,4 @@ def load_predictor(path: str | os.PathLike[str]) -> Surrogate:
         When the file is missing, damaged, of another kind or newer version, or holds anything but arrays
         and fitted models of registered predictors.
     """
-    head, parts = read_archive(path, _KIND, _VERSION)
-    try:
-        return _restore(head, parts)
-    except SurronasError as error:
-        error.add_note(f"while reading {os.fspath(path)!r}")
-        raise
-    except Exception as error:
-        raise InvalidFileError(f"{os.fspath(path)!r} is not a whole surrogate: {error!r}.") from error
-
-
-def _write_members(switching: AdaptiveSwitching) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
-    """What the manifest says of the chosen predictors, and the parts that hold them and the labels."""
-    held_out = {} if switching.held_out_ is None else vars(switching.held_out_)
-    parts = {"arrays.npz": _npz({"y": switching.y_, "conformal": switching.conformal_.scores, **held_out})}
-    members = []
-    for i, (candidate, model, weight) in enumerate(switching.members_):
-        name = candidate.predictor_name
-        if name not in list_predictors() or predictor_class(name) is not type(model):
-            raise SurronasError(f"Only registered predictors can be saved. {name} is not registered.")
-        content = skops.io.dumps(model)
-        foreign = _foreign_types(content, type(model))
-        if foreign:
-            raise SurronasError(f"The predictor {name!r} cannot be saved: it holds {foreign[0]}.")
-        parts[f"member{i}.skops"] = content
-        members.append({"encoder": candidate.encoder, "predictor": name, "weight": weight})
-    return members, parts
-
-
-def _npz(arrays: Mapping[str, Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def _restore(head: dict[str, Any], parts: dict[str, bytes]) -> Surrogate:
-    space = space_from_spec(head["space"])
-    for name, content in parts.items():
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            check_size(archive, name)
-    given = {name: _read_encoder(name, state, parts[f"{name}.npz"]) for name, state in head.get("encoders", {}).items()}
-    target = head.get("target")
-    if not (target is None or isinstance(target, str)):
-        raise InvalidFileError(f"The 'target' must be a name. Got {target!r}.")
-    if head.get("untrained") is not None:
-        return Surrogate(space, Untrained(space, head["untrained"], given), target)
-    with np.load(io.BytesIO(parts["arrays.npz"]), allow_pickle=False) as arrays:
-        y, scores = arrays["y"], arrays["conformal"]
-        held_out = _read_held_out(space, arrays) if "archs" in arrays else None
-    good = {y.dtype, scores.dtype} == {np.dtype(np.float64)} and y.shape == scores.shape == (y.size,)
-    if not good or len(y) < 2 or not np.isfinite([y, scores]).all() or (scores < 0).any():
-        raise InvalidFileError("The arrays 'y' and 'conformal' must be finite float64 of one length, scores >= 0.")
-    if held_out is not None and len(held_out.archs) != len(y):
-        raise InvalidFileError("The held-out predictions must be as many as the labels.")
-    one = space.canonical(space.sample(1, random_state=0))
-    encoders = {m["encoder"]: get_encoder(m["encoder"], given=given, space=space).fit(one) for m in head["members"]}
-    members = []
-    for i, member in enumerate(head["members"]):
-        model = _read_model(parts[f"member{i}.skops"], member["predictor"])
-        prediction = model.predict(encoders[member["encoder"]].transform(one), return_std=True)
-        if np.shape(prediction) != (2, 1) or not np.isfinite(prediction).all() or not 0 < member["weight"] <= 1:
-            raise InvalidFileError(f"The predictor {member['predictor']!r} is none that could have been chosen.")
-        members.append((Candidate(member["encoder"], model), model, float(member["weight"])))
-    if not members:
-        raise InvalidFileError("There is no predictor.")
-    record = {"arch_seconds": 0.0} | head["selection"]  # files of version 0.1.0 have none
-    selection = pd.DataFrame({name: record[name] for name in RECORD}).astype(RECORD)
-    switching = AdaptiveSwitching.restore(space, y, scores, members, encoders, selection, given, held_out)
-    return Surrogate(space, switching, target)
-
-
-def _read_held_out(space: SearchSpace, arrays: Mapping[str, NDArray[Any]]) -> HeldOut:
-    archs, fold, mean, std = (arrays[name] for name in ("archs", "fold", "mean", "std"))
-    n = len(archs)
-    whole = fold.shape == mean.shape == std.shape == (n,) and fold.dtype == archs.dtype == np.dtype(np.int64)
-    if not whole or {mean.dtype, std.dtype} != {np.dtype(np.float64)} or not np.isfinite([mean, std]).all():
-        raise InvalidFileError(
-            "The held-out predictions must be finite float64, of one length with 'archs' and 'fold'."
-        )
-    if (std <= 0).any():
-        raise InvalidFileError("The standard deviations of held-out predictions must be positive.")
-    return HeldOut(space.canonical(space.parse(archs)), fold, mean, std)
-
-
-def _restores(spec: dict[str, Any], space: SearchSpace) -> bool:
-    try:
-        return space_from_spec(json.loads(json.dumps(spec))) == space
-    except (SurronasError, TypeError):
-        return False
-
-
-def _read_encoder(name: str, state: dict[str, Any], content: bytes) -> Encoder:
-    """An unfitted encoder that was given by name."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return type(get_encoder(name)).from_state(state, dict(arrays))
-
-
-def _read_model(content: bytes, name: str) -> Predictor:
-    """A fitted model of the registered predictor ``name`` from a skops part that holds nothing else foreign."""
-    wanted = predictor_class(name)
-    foreign = _foreign_types(content, wanted)
-    if foreign:
-        raise InvalidFileError(f"The part of predictor {name!r} holds {foreign[0]}, which is not loaded from a file.")
-    model = skops.io.loads(content, trusted=[_path_of(wanted)])
-    if type(model) is not wanted:
-        raise InvalidFileError(f"The part of predictor {name!r} holds a {type(model).__name__}.")
-    return model
-
-
-def _foreign_types(content: bytes, wanted: type[Predictor]) -> list[str]:
-    """The types of a skops part that are neither the predictor's own nor ones that skops trusts."""
-    return sorted({*skops.io.get_untrusted_types(data=content)} - {_path_of(wanted)})
-
-
-def _path_of(wanted: type[Predictor]) -> str:
-    return f"{wanted.__module__}.{wanted.__qualname__}"
+    return Surrogate(*read_surrogate(path))

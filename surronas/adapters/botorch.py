@@ -11,8 +11,8 @@ from botorch.posteriors.gpytorch import GPyTorchPosterior
 from gpytorch.distributions import MultivariateNormal
 from torch import Tensor
 
+from surronas.encoders.features import features
 from surronas.predictors.base import FloatArray
-from surronas.selection.features import features
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
 from surronas.surrogate import Surrogate

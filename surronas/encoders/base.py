@@ -94,9 +94,15 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         raise SurronasError(f"The encoder {self!r} cannot be saved.")
 
+    def regressors(self) -> dict[str, Any]:
+        """Fitted predictors among its parameters, by name, which a file keeps as well."""
+        return {}
+
     @classmethod
-    def from_state(cls, state: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Encoder:
-        """The inverse of ``to_state``."""
+    def from_state(
+        cls, state: dict[str, Any], arrays: Mapping[str, NDArray[Any]], regressors: Mapping[str, Any]
+    ) -> Encoder:
+        """The inverse of ``to_state`` and ``regressors``."""
         raise InvalidFileError(f"{cls.__name__} has no parameters that a file could hold.")
 
     def _read(self, X: Any, reset: bool) -> NDArray[Any]:

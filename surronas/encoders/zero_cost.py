@@ -143,7 +143,9 @@ class ZeroCost(Encoder):
         return state, arrays
 
     @classmethod
-    def from_state(cls, state: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> ZeroCost:
+    def from_state(
+        cls, state: dict[str, Any], arrays: Mapping[str, NDArray[Any]], regressors: Mapping[str, Any]
+    ) -> ZeroCost:
         proxies = state["proxies"] if state["scorer"] is None else Scorer.from_state(state["scorer"], arrays)
         if state["scores"] is None:
             return cls(proxies)

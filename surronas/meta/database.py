@@ -86,6 +86,7 @@ class MetaDatabase:
     X: IntArray
     frame: pd.DataFrame
     info: Mapping[str, Any]
+    log = False
 
     def __post_init__(self) -> None:
         numbers = self.frame["task"]
@@ -109,13 +110,15 @@ class MetaDatabase:
         episode = self.tasks[task]
         return (of_view or self.views[episode.view].images()).subset(episode.classes)
 
-    def prior(self, images: ImageData) -> Encoder:
+    def prior(self, images: ImageData | None) -> Encoder:
         """What ``fit_predictor(source=...)`` takes: that of the MetaD2A that the package has for this space.
 
         Raises
         ------
         UnknownNameError
             When it has none.
+        InvalidInputError
+            Without images.
         """
         from surronas.meta.metad2a import MetaD2A
 

@@ -65,6 +65,8 @@ class MetaD2A:
     ``MetaD2A.load("mbconv").propose(sn.load_images("digits"), n=10, max_madds=2e7)``
     """
 
+    log = False
+
     def __init__(
         self,
         space: SearchSpace,
@@ -239,8 +241,16 @@ class MetaD2A:
         ends = space.canonical(np.stack([space.smallest(), space.largest()]))
         return space.unique(np.concatenate([ends, found[chosen]]))[:n]
 
-    def prior(self, images: ImageData) -> MetaPrior:
-        """What it thinks of architectures on these images, as an encoder: what ``fit_predictor(source=...)`` takes."""
+    def prior(self, images: ImageData | None) -> MetaPrior:
+        """What it thinks of architectures on these images, as an encoder: what ``fit_predictor(source=...)`` takes.
+
+        Raises
+        ------
+        InvalidInputError
+            Without images.
+        """
+        if images is None:
+            raise InvalidInputError("A MetaD2A as 'source' must have the 'images' of the task. Got None.")
         return MetaPrior(self.predictor, self.vectors(self.look(images)), self.space)
 
     def _generate(

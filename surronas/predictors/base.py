@@ -70,10 +70,11 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        mean, std = self._predict(np.ascontiguousarray(X))
+        X = np.ascontiguousarray(X)
+        mean, std = self._predict(X) if return_std else (self._predict_mean(X), None)
         mean = np.zeros(len(X)) if self.y_constant_ else np.asarray(mean, dtype=np.float64)
         mean = self.y_mean_ + self.y_scale_ * mean
-        return (mean, self.y_scale_ * np.asarray(std, dtype=np.float64)) if return_std else mean
+        return mean if std is None else (mean, self.y_scale_ * np.asarray(std, dtype=np.float64))
 
     def predict_covariance(self, X: Any, noise: bool = True) -> FloatArray:
         """Predict how rows that are taken together vary together.
@@ -102,6 +103,10 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
         raise NotImplementedError
+
+    def _predict_mean(self, X: FloatArray) -> FloatArray:
+        """The first of what ``_predict`` returns; a subclass whose standard deviation costs much overrides it."""
+        return self._predict(X)[0]
 
     def _covariances(self, X: FloatArray, noise: bool) -> FloatArray:
         """(b, q, d) -> (b, q, q), for standardised targets; a subclass that knows covariances overrides it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ class GaussianProcess(Predictor):
         self.center_ = X.mean(axis=0)
         spread = X.std(axis=0)
         self.scale_ = np.where(spread > 1e-12, spread, 1.0) * np.repeat(np.sqrt(self.widths_), self.widths_)
-        self.X_ = (X - self.center_) / self.scale_
+        self.X_ = self._scaled(X)
 
         rows = np.arange(len(X))
         if len(X) > self.max_rows:
@@ -79,16 +80,28 @@ class GaussianProcess(Predictor):
         parameters = np.exp(log_parameters)
         self.lengthscales_, self.smooth_, self.linear_ = parameters[:-1].reshape(3, -1)
         self.noise_ = float(parameters[-1])
-
-        covariance = self._covariance(*self._relations(self.X_, self.X_)) + self.noise_ * np.eye(len(X))
-        self.factor_ = psd_safe_cholesky(torch.from_numpy(covariance)).numpy()
+        self.__dict__.pop("factor_", None)
         white = solve_triangular(self.factor_, y, lower=True)
         self.weights_ = solve_triangular(self.factor_, white, lower=True, trans=1)
+
+    @cached_property
+    def factor_(self) -> FloatArray:
+        """(n, n) Cholesky factor of the training rows' covariance: for standard deviations, not kept in files."""
+        covariance = self._covariance(*self._relations(self.X_, self.X_)) + self.noise_ * np.eye(len(self.X_))
+        return np.asarray(psd_safe_cholesky(torch.from_numpy(covariance)).numpy())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in dict(super().__getstate__()).items() if name != "factor_"}
+
+    def _predict_mean(self, X: FloatArray) -> FloatArray:
+        parts = [X[start : start + _CHUNK] for start in range(0, len(X), _CHUNK)]
+        means = [self._covariance(*self._relations(self._scaled(part), self.X_)) @ self.weights_ for part in parts]
+        return np.concatenate([np.empty(0), *means])
 
     def _predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
         means, stds = [], []
         for start in range(0, len(X), _CHUNK):
-            rows = (X[start : start + _CHUNK] - self.center_) / self.scale_
+            rows = self._scaled(X[start : start + _CHUNK])
             cross = self._covariance(*self._relations(rows, self.X_))
             explained = np.square(solve_triangular(self.factor_, cross.T, lower=True)).sum(axis=0)
             squares = np.stack([np.square(block).sum(axis=1) for block in self._blocks(rows)])
@@ -103,7 +116,7 @@ class GaussianProcess(Predictor):
 
     def _covariances(self, X: FloatArray, noise: bool) -> FloatArray:
         b, q, _ = X.shape
-        rows = (X - self.center_) / self.scale_
+        rows = self._scaled(X)
         flat = rows.reshape(b * q, -1)
         cross = self._covariance(*self._relations(flat, self.X_))
         white = solve_triangular(self.factor_, cross.T, lower=True).reshape(-1, b, q)
@@ -112,6 +125,9 @@ class GaussianProcess(Predictor):
         distances = np.stack([np.linalg.norm(block[:, :, None] - block[:, None], axis=3) for block in blocks])
         among = self._covariance(distances, products) + noise * self.noise_ * np.eye(q)
         return np.asarray(among - np.einsum("nbq,nbr->bqr", white, white))
+
+    def _scaled(self, X: FloatArray) -> FloatArray:
+        return np.asarray((X - self.center_) / self.scale_)
 
     def _blocks(self, X: FloatArray) -> list[FloatArray]:
         return np.split(X, np.cumsum(self.widths_)[:-1], axis=1)

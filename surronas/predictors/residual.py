@@ -56,6 +56,9 @@ class Residual(GaussianProcess):
         mean, std = super()._predict(X[:, ~self.is_prior_])
         return line + mean, std
 
+    def _predict_mean(self, X: FloatArray) -> FloatArray:
+        return self._predict(X)[0]
+
     def _covariances(self, X: FloatArray, noise: bool) -> FloatArray:
         if not self.rest_widths_:
             return Predictor._covariances(self, X, noise)

@@ -15,7 +15,10 @@ from surronas.predictors.base import FloatArray
 from surronas.spaces import SearchSpace
 from surronas.threads import quietly
 
-__all__ = ["Candidate", "auto_view", "resolve_candidates"]
+__all__ = ["SOURCE", "Candidate", "auto_view", "full_view", "resolve_candidates"]
+
+SOURCE = "prior"
+"""The encoder of what is known from other tasks."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,11 @@ class Candidate:
         plain.set_params(**{name: None for name in ("blocks", "random_state") if name in plain.get_params()})
         params = repr(plain).removeprefix(type(plain).__name__)
         return f"{self.encoder}:{self.predictor_name}{'' if params == '()' else params}"
+
+    @property
+    def transfers(self) -> bool:
+        """Whether it learns from other tasks."""
+        return SOURCE in self.encoder.split("+")
 
     @property
     def predictor_name(self) -> str:
@@ -134,6 +142,11 @@ def auto_view(space: SearchSpace) -> str:
     return _auto_views(space, _graph_view(space))[0]
 
 
+def full_view(space: SearchSpace) -> str:
+    """The encoding that says all there is to say."""
+    return _auto_views(space, _graph_view(space))[1]
+
+
 def _auto_views(space: SearchSpace, graph: str | None) -> tuple[str, str]:
     """The encoding that suits the space, and the one that says all there is to say."""
     genes, cost = _gene_view(space), "+cost" if space.has_cost else ""
@@ -154,6 +167,11 @@ def _portfolio(space: SearchSpace, zero_cost: bool, prior: str | None) -> list[t
     if zero_cost:
         scored = [(f"{encoder}+zero_cost", predictor) for encoder, predictor in pairs]
         pairs, view = (scored, f"{view}+zero_cost") if prior else (pairs + scored, view)
+    if prior == SOURCE:
+        counts = ["op_counts"] if space.has_graph else []
+        few = "+".join([prior, *counts, view])
+        with_source = [(few, "transfer"), (f"{prior}+{view}", "gp"), (f"{prior}+{everything}", "xgboost")]
+        return with_source + pairs
     if prior:  # to every one of them: those without it would dilute what ten labels cannot yet tell is better
         pairs = [(f"{prior}+{encoder}", predictor) for encoder, predictor in pairs]
         pairs = [(prior, "linear"), (f"{prior}+{view}", "residual"), *pairs]

@@ -12,11 +12,11 @@ from scipy.spatial.distance import cdist, pdist, squareform
 from sklearn.utils import check_random_state
 
 from surronas.encoders import get_encoder
+from surronas.encoders.features import encode, features
 from surronas.predictors import get_predictor
 from surronas.predictors.base import FloatArray, Predictor
 from surronas.selection.candidates import Candidate
 from surronas.selection.conformal import Conformal
-from surronas.selection.features import encode, features
 from surronas.selection.rules import tau
 from surronas.selection.switching import AdaptiveSwitching, HeldOut
 from surronas.spaces.base import IntArray, RandomState
@@ -175,7 +175,7 @@ def _cheap(switching: AdaptiveSwitching, held_out: HeldOut) -> list[tuple[str, s
     given = switching.encoders or {}
     if given.keys() & {"prior", "aggregate"} or space.has_cost:
         prior = get_encoder("prior" if "prior" in given else "aggregate", given=given, space=space)
-        order = features(prior.fit(held_out.archs), held_out.archs)[:, 0]
+        order = features(prior.fit(held_out.archs), held_out.archs).mean(axis=1)
         way = -1 if (tau(z, order) or 0) < 0 else 1
         found.append(("untrained", f"What orders the space untrained{', reversed,' if way < 0 else ''}", way * order))
     return found

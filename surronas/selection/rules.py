@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.stats import kendalltau
 
@@ -43,7 +44,7 @@ def tau(z: FloatArray, mean: FloatArray) -> float:
     return float(kendalltau(z, mean).statistic)
 
 
-def nat_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, float]:
+def nat_rule(z: FloatArray, tried: Mapping[str, OutOfFold], transfers: Collection[str] = ()) -> dict[str, float]:
     """The single candidate of greatest mean tau - std tau over the folds.
 
     References
@@ -55,8 +56,12 @@ def nat_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, float]:
     return {max(scores, key=lambda name: scores[name]): 1.0} if scores else {}
 
 
-def ensemble_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, float]:
+def ensemble_rule(z: FloatArray, tried: Mapping[str, OutOfFold], transfers: Collection[str] = ()) -> dict[str, float]:
     """Non-negative weights that fit the out-of-fold predictions to the targets, shrunk towards equal ones.
+
+    Where some of the candidates learn from other tasks (``transfers``), weights are equal among these and among the
+    others; what either have together is the likelihood that the mean of their out-of-fold predictions gives the
+    targets, with normal errors as large as they were. So a handful of labels can say that other tasks mislead.
 
     Ridge-penalised non-negative least squares. The penalty is worth twenty rows of the best candidate's mean squared
     error: few noisy labels give the plain average, which no noise can mislead, many give the best blend. And where one
@@ -65,13 +70,14 @@ def ensemble_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, fl
 
     References
     ----------
-    Breiman (1996), Stacked regressions.
+    Breiman (1996), Stacked regressions; Yao et al. (2018), Using stacking to average Bayesian predictive distributions
+    (pseudo-BMA, which weighs by the likelihood of held-out targets).
     """
     names = [name for name, oof in tried.items() if oof.usable]
     if not names:
         return {}
-    equal = np.full(len(names), 1 / len(names))
     predicted = np.stack([tried[name].mean for name in names], axis=1)
+    equal = _equal(z, predicted, np.array([name in transfers for name in names]))
     noise = max(float(((z[:, None] - predicted) ** 2).mean(axis=0).min()), 1e-9)
     root = np.sqrt(_PENALTY_ROWS * noise)
     weights, _ = nnls(np.vstack([predicted, root * np.eye(len(names))]), np.concatenate([z, root * equal]))
@@ -80,7 +86,16 @@ def ensemble_rule(z: FloatArray, tried: Mapping[str, OutOfFold]) -> dict[str, fl
     return {name: float(w / weights.sum()) for name, w in zip(names, weights, strict=True) if w > 0}
 
 
-Rule = Callable[[FloatArray, Mapping[str, OutOfFold]], dict[str, float]]
+def _equal(z: FloatArray, predicted: FloatArray, transfers: NDArray[np.bool_]) -> FloatArray:
+    """(candidates,) weights, equal among those that learn from other tasks and among the others."""
+    kinds = [kind for kind in (transfers, ~transfers) if kind.any()]
+    errors = np.array([np.mean((z - predicted[:, kind].mean(axis=1)) ** 2) for kind in kinds])
+    logs = -len(z) / 2 * np.log(np.maximum(errors, 1e-12))
+    shares = np.exp(logs - logs.max())
+    return np.asarray(sum(share / shares.sum() * kind / kind.sum() for share, kind in zip(shares, kinds, strict=True)))
+
+
+Rule = Callable[[FloatArray, Mapping[str, OutOfFold], Collection[str]], dict[str, float]]
 RULES: dict[str, Rule] = {"ensemble": ensemble_rule, "nat": nat_rule}
 
 _PENALTY_ROWS = 20.0

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from surronas.encoders.base import Encoder
+from surronas.encoders.features import distinct_forms, encode, features
 from surronas.exceptions import FitError, InvalidInputError, SurronasError
 from surronas.parallel import Alone, check_n_jobs
 from surronas.predictors import Predictor
@@ -23,9 +24,8 @@ from surronas.predictors.mean import Mean
 from surronas.selection.candidates import Candidate
 from surronas.selection.chance import safe_factor
 from surronas.selection.conformal import Conformal
-from surronas.selection.features import distinct_forms, encode, features
 from surronas.selection.rules import RULES, OutOfFold, tau
-from surronas.selection.targets import TargetScores
+from surronas.selection.targets import LogScores, TargetScores
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray, RandomState
 from surronas.threads import quietly
@@ -88,6 +88,8 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         Candidates and folds run in parallel through joblib; the result does not depend on it.
     encoders : mapping of str to Encoder, optional
         Unfitted encoders with parameters of their own, which candidates mean by these names.
+    log : bool, default=False
+        Whether scores are logarithms, where all targets are positive.
 
     Attributes
     ----------
@@ -116,6 +118,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         random_state: RandomState = None,
         n_jobs: int | None = None,
         encoders: Mapping[str, Encoder] | None = None,
+        log: bool = False,
     ) -> None:
         self.candidates = candidates
         self.space = space
@@ -124,6 +127,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.encoders = encoders
+        self.log = log
 
     def fit(self, X: IntArray, y: FloatArray) -> AdaptiveSwitching:
         """Try, choose and refit.
@@ -147,8 +151,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
                 f"The 'random_state' must be an int, a RandomState or None. Got {self.random_state!r} instead."
             ) from error
         check_n_jobs(self.n_jobs)
-        self.y_ = y
-        self.targets_ = TargetScores(y)
+        self.y_, self.targets_ = y, self._scores_of(y)
         z = self.targets_.scores
         fold = self._folds(X, rng)
         encoded = encode(self.space, [c.encoder for c in self.candidates], X, self.encoders)
@@ -162,7 +165,8 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
             self._try(parallel, [t for t in trials if t.status == "kept"], folds[_FIRST_ROUND:], fold, z)
             kept = {t.candidate.name: t for t in trials if t.status == "kept"}
             tried = {name: t.out_of_fold() for name, t in kept.items()}
-            weights = RULES[self.rule](z, tried)
+            transfers = {name for name, t in kept.items() if t.candidate.transfers}
+            weights = RULES[self.rule](z, tried, transfers)
             chosen = [kept[name] for name in weights] or [self._fallback(trials, X)]
             fitted = parallel(delayed(Alone(t.candidate.fit))(t.features, z, t.encoder.blocks_, t.seed) for t in chosen)
 
@@ -190,8 +194,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         scale : float
             The calibration found then: ``conformal_.scale``.
         """
-        self.y_ = y
-        self.targets_ = TargetScores(y)
+        self.y_, self.targets_ = y, self._scores_of(y)
         rng = check_random_state(self.random_state)
         chosen = [candidate for candidate in self.candidates if candidate.name in weights]
         chosen = chosen or [Candidate("one_hot", Mean())]
@@ -256,13 +259,17 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         selection: pd.DataFrame,
         given: Mapping[str, Encoder],
         held_out: HeldOut | None = None,
+        log: bool = False,
     ) -> AdaptiveSwitching:
         """A fitted instance from its saved state."""
-        switching = cls([candidate for candidate, _, _ in members], space, encoders=given)
-        switching.y_, switching.targets_ = y, TargetScores(y)
+        switching = cls([candidate for candidate, _, _ in members], space, encoders=given, log=log)
+        switching.y_, switching.targets_ = y, switching._scores_of(y)
         switching.conformal_, switching.held_out_ = Conformal(conformal_scores), held_out
         switching.members_, switching.encoders_, switching.selection_ = members, encoders, selection
         return switching
+
+    def _scores_of(self, y: FloatArray) -> LogScores | TargetScores:
+        return LogScores(y) if self.log and y.min() > 0 else TargetScores(y)
 
     def _scores(self, X: IntArray) -> tuple[FloatArray, FloatArray]:
         """Blended scores and their std."""

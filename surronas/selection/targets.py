@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 
 from surronas.predictors.base import FloatArray
 
-__all__ = ["TargetScores"]
+__all__ = ["LogScores", "TargetScores"]
 
 
 class TargetScores:
@@ -48,3 +48,26 @@ class TargetScores:
         """Scores (n,) -> targets (n,), in the unit of y."""
         below, above = np.minimum(z - self.z[0], 0), np.maximum(z - self.z[-1], 0)
         return np.asarray(np.interp(z, self.z, self.y) + below * self.slopes[0] + above * self.slopes[1])
+
+
+class LogScores:
+    """Standardised logarithms: of targets whose errors are shares and that multiply from task to task, as latencies.
+
+    Parameters
+    ----------
+    y : (n,) float64
+        Training targets, positive.
+
+    Attributes
+    ----------
+    scores : (n,) float64
+    """
+
+    def __init__(self, y: FloatArray) -> None:
+        logs = np.log(y)
+        self.center, self.spread = float(logs.mean()), float(logs.std()) if np.ptp(y) > 0 else 1.0
+        self.scores = np.asarray((logs - self.center) / self.spread, dtype=np.float64)
+
+    def inverse(self, z: FloatArray) -> FloatArray:
+        """Scores (n,) -> targets (n,), in the unit of y."""
+        return np.asarray(np.exp(self.center + self.spread * z))

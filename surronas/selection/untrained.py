@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from surronas.encoders import Encoder, get_encoder
+from surronas.encoders.features import distinct_forms, features
 from surronas.exceptions import InvalidInputError
 from surronas.predictors.base import FloatArray
-from surronas.selection.features import distinct_forms, features
 from surronas.selection.switching import RECORD
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
@@ -31,7 +31,7 @@ class Untrained:
     ----------
     space : SearchSpace
     name : str
-        An encoder of one feature.
+        An encoder of features whose mean orders the space.
     encoders : mapping of str to Encoder
         Unfitted encoders with parameters of their own, which ``name`` may mean.
 
@@ -72,7 +72,7 @@ class Untrained:
         if not len(X):
             return np.empty(0)
         forms, form_of = distinct_forms(self.space, X)
-        return features(self.encoder_, forms)[:, 0][form_of]
+        return np.asarray(features(self.encoder_, forms).mean(axis=1)[form_of])
 
     def predict_interval(self, X: IntArray, coverage: float = 0.9) -> tuple[FloatArray, FloatArray]:
         raise InvalidInputError(_NO_SCALE.format("intervals"))

@@ -7,9 +7,19 @@ from typing import Any
 from surronas.exceptions import InvalidFileError, InvalidInputError, UnknownNameError
 from surronas.registry import Registry
 from surronas.spaces.base import Gene, SearchSpace
+from surronas.spaces.drawn import as_drawn
 from surronas.spaces.graph import ArchGraph
 
-__all__ = ["ArchGraph", "Gene", "SearchSpace", "get_space", "list_spaces", "register_space", "resolve_space"]
+__all__ = [
+    "ArchGraph",
+    "Gene",
+    "SearchSpace",
+    "as_drawn",
+    "get_space",
+    "list_spaces",
+    "register_space",
+    "resolve_space",
+]
 
 _spaces: Registry[type[SearchSpace]] = Registry("space", __name__)
 register_space = _spaces.register
@@ -52,7 +62,8 @@ def space_from_spec(spec: dict[str, Any]) -> SearchSpace:
     """
     try:
         if "name" in spec:
-            return _spaces.get(spec["name"])(**spec.get("parameters", {}))
+            space = _spaces.get(spec["name"])(**spec.get("parameters", {}))
+            return as_drawn(space) if spec.get("as_drawn") else space
         return SearchSpace([Gene(**gene) for gene in spec["genes"]])
     except UnknownNameError:
         raise

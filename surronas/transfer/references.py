@@ -8,9 +8,9 @@ from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils import check_random_state
 
 from surronas.encoders.base import FloatArray
+from surronas.encoders.features import encode
 from surronas.exceptions import InvalidInputError
 from surronas.selection.candidates import auto_view
-from surronas.selection.features import encode
 from surronas.spaces import SearchSpace, resolve_space
 from surronas.spaces.base import IntArray, RandomState
 

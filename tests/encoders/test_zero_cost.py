@@ -156,7 +156,7 @@ def test_it_comes_back_from_its_state(scorer, index):
     if index == "tuples":
         scores.index = pd.MultiIndex.from_arrays(list(X.T))
     for encoder in (ZeroCost(scores=scores), ZeroCost(scorer, scores), ZeroCost(scorer), ZeroCost(["params"])):
-        again = ZeroCost.from_state(*encoder.to_state(NB201))
+        again = ZeroCost.from_state(*encoder.to_state(NB201), {})
         C = NB201.canonical(X)
         one, two = (e.set_params(space=NB201).fit(C) for e in (encoder, again))
         if encoder.proxies != ["params"]:
