@@ -8,11 +8,12 @@ TORCH_INDEX ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test format clean
+.PHONY: help demo test docs format clean
 
 help:
 	@echo "make demo    the main job on embedded data, no download: demo/index.html"
 	@echo "make test    lint, types, import directions, tests"
+	@echo "make docs    the documentation, every example run: build/docs/index.html"
 	@echo "make format  rewrite the sources as ruff likes them"
 	@echo "make clean   remove the virtual environment, caches and demo/"
 
@@ -31,12 +32,16 @@ test: $(VENV)/test.stamp
 	@echo "== pytest"
 	@$(BIN)/pytest -n 2
 
+docs: $(VENV)/docs.stamp
+	@$(BIN)/sphinx-build -W --keep-going -q -b html -d build/doctrees docs build/docs
+	@echo "The pages: file://$(CURDIR)/build/docs/index.html"
+
 format: $(VENV)/test.stamp
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo build dist docs/api docs/gallery *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # One environment; a stamp says which extra it holds.
 $(VENV)/%.stamp: pyproject.toml constraints.txt | $(VENV)/torch.stamp

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from surronas.benchmark.report import Report
     from surronas.datasets import BenchmarkTable
 
-__all__ = ["main"]
+__all__ = ["main", "parser"]
 
 _STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
 
@@ -50,9 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ``sys.argv[1:]`` by default.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
-    parser = argparse.ArgumentParser(prog="surronas", description="Surrogates for neural architecture search.")
-    _add_commands(parser, COMMANDS, "COMMAND")
-    arguments = parser.parse_args(argv)
+    arguments = parser().parse_args(argv)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         arguments.run(arguments, Console(highlight=False))
@@ -72,6 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     errors.print(text, style="bold red", markup=False)
     return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """What reads the command line."""
+    top = argparse.ArgumentParser(prog="surronas", description="Surrogates for neural architecture search.")
+    _add_commands(top, COMMANDS, "COMMAND")
+    return top
 
 
 def _again(arguments: argparse.Namespace, argv: Sequence[str]) -> str:

@@ -1,0 +1,42 @@
+"""Which page is where: links out of ``docs/``, and pages that no table of contents names.
+
+Benchmarks write pages into ``docs/``; whichever no other page lists are listed by ``results.md`` in place of its mark.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+
+INCLUDED = {"benchmarks/README": "benchmarks", "surronas/supernet/pretrained/mbconv-cifar10": "model-card"}
+MARK = "<!-- pages that are listed nowhere else -->"
+TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def point_inside(app: Sphinx, doctree: nodes.document) -> None:
+    """Let links to Markdown files outside ``docs/`` lead to the pages that include them."""
+    root = Path(app.srcdir).parent
+    pages = {str(root / path): page for path, page in INCLUDED.items()} | INCLUDED
+    for link in doctree.findall(addnodes.pending_xref):
+        page = pages.get(link["reftarget"].removesuffix(".md"))
+        if link["reftype"] == "myst" and page is not None:
+            link["refdomain"], link["reftarget"], link["reftargetid"] = "doc", page, None
+
+
+def list_the_rest(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Put a table of contents in place of the mark."""
+    if MARK in source[0]:
+        texts = {path.stem: path.read_text(encoding="utf-8") for path in Path(app.srcdir).glob("*.md")}
+        listed = set(re.findall(r"[\w-]+", "".join(part for text in texts.values() for part in TOCTREE.findall(text))))
+        rest = sorted(texts.keys() - listed - {"index"})
+        source[0] = source[0].replace(MARK, "\n".join(["```{toctree}", ":maxdepth: 1", "", *rest, "```"]))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("doctree-read", point_inside)
+    app.connect("source-read", list_the_rest)
+    return {"parallel_read_safe": True}
