@@ -56,10 +56,10 @@ def picture(space: MBConv) -> str:
     parts.append(column(x + BLOCK / 2, "stem", ["3x3", f"{between(*at.stem[:, 0])}", "channels"]))
     x += BLOCK + 2.5 * GAP
     for number, stage in enumerate(space.stages, start=1):
-        columns = [j for j, (s, _) in enumerate(space.blocks) if s == number]
+        columns = [j for j, (s, _) in enumerate(space.places) if s == number]
         start = x
         for j in columns:
-            optional = space.blocks[j][1] > stage.depths[0]
+            optional = space.places[j][1] > stage.depths[0]
             parts.append(box(x, height(channels[1, j]), FUSED if stage.fused else INVERTED, optional))
             x += BLOCK + GAP
         j = columns[0]

@@ -18,9 +18,9 @@ from rich.table import Table
 
 import surronas as sn
 from surronas.datasets.images import ImageData
+from surronas.spaces.networks.folding import fold
 from surronas.supernet.calibration import calibrate
 from surronas.supernet.evaluator import SupernetEvaluator
-from surronas.supernet.folding import fold
 from surronas.supernet.machine import keep_freed_memory
 from surronas.supernet.network import SuperNet
 from surronas.supernet.pretrained import list_pretrained, load_pretrained

@@ -36,11 +36,11 @@ from surronas.datasets.table_file import write_table
 from surronas.journal import Journal
 from surronas.spaces.base import IntArray, SearchSpace
 from surronas.supernet.evaluator import SupernetEvaluator
-from surronas.supernet.latency import Reference, latency_columns, measure_latency
 from surronas.supernet.machine import has_bfloat16
 from surronas.supernet.network import SuperNet
 from surronas.supernet.pretrained import find_pretrained
 from surronas.supernet.weights import load_supernet
+from surronas.transfer.latency import Reference, latency_columns, measure_latency
 
 STEPS = ("accuracies", "transfer", "latencies", "write")
 BLOCK = 48  # three of the blocks in which latencies are measured

@@ -27,7 +27,7 @@ class LatencyTable:
     ----------
     space : SearchSpace or str
         It must have a method ``blocks(X)``: the names of the different blocks and, for each architecture, which
-        it has, (n, m) int64, -1 for none. So have "ofa_mbv3" and "fbnet".
+        it has, (n, m) int64, -1 for none. So have "ofa_mbv3", "fbnet", "mbconv" and "nasbench201".
     milliseconds : mapping of block name to latency in ms
     name : str
         What messages call the table.

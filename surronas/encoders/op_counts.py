@@ -18,8 +18,8 @@ class OpCounts(Encoder):
     Examples
     --------
     >>> encoder = OpCounts(space="nasbench201").fit([[3, 0, 0, 1, 0, 4]])
-    >>> encoder.set_output(transform="pandas").transform([[3, 3, 0, 1, 0, 3]])["nor_conv_3x3"].item()
-    3.0
+    >>> encoder.set_output(transform="pandas").transform([[0, 3, 0, 1, 0, 3]])["nor_conv_3x3"].item()
+    2.0
     """
 
     def _fit(self, C: IntArray) -> None:

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from surronas.spaces.base import IntArray
+from surronas.spaces.networks.folding import fold
 from surronas.supernet.calibration import calibrate
-from surronas.supernet.folding import fold
 from surronas.supernet.heads import ridge_penalty
 from surronas.supernet.machine import has_bfloat16
 from surronas.supernet.network import SuperNet

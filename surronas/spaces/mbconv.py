@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from surronas.exceptions import InvalidInputError
 from surronas.spaces import register_space
 from surronas.spaces.base import Gene, IntArray, SearchSpace
+from surronas.spaces.block_names import name_blocks, read_block
 from surronas.spaces.graph import ArchGraph
 from surronas.spaces.mbconv_stage import Stage, ascending, positive
 
@@ -29,6 +30,10 @@ STAGES = (
     Stage(fused=False, channels=96, stride=1, depths=(1, 2), kernels=(3, 5, 7), expands=(2, 3)),
     Stage(fused=False, channels=128, stride=2, depths=(1, 2, 3), kernels=(3, 5), expands=(2, 3, 4)),
 )
+
+_STEM = "stem-side:{}-in:{}-out:{}"
+_BLOCK = "block-side:{}-in:{}-middle:{}-out:{}-kernel:{}-stride:{}-fused:{}-shortcut:{}"
+_HEAD = "head-side:{}-in:{}-features:{}-classes:{}"
 
 
 @dataclass(frozen=True)
@@ -133,16 +138,16 @@ class MBConv(SearchSpace):
         return {"name": self.name, "parameters": parameters}
 
     @property
-    def blocks(self) -> list[tuple[int, int]]:
+    def places(self) -> list[tuple[int, int]]:
         """(stage, block) of every block there can be, both from 1, in order."""
         return [(s, b) for s, stage in enumerate(self.stages, start=1) for b in range(1, stage.depths[-1] + 1)]
 
     def kernels(self) -> dict[str, tuple[int, ...]]:
         """Name of each block, as its network has it -> the sides of kernel that it can have."""
-        return {f"stage{stage}_block{block}": self.stages[stage - 1].kernels for stage, block in self.blocks}
+        return {f"stage{stage}_block{block}": self.stages[stage - 1].kernels for stage, block in self.places}
 
     def shapes(self, X: Any, resolution: int | None = None) -> Shapes:
-        """Shapes of the parts of n networks; column j belongs to ``blocks[j]``.
+        """Shapes of the parts of n networks; column j belongs to ``places[j]``.
 
         Parameters
         ----------
@@ -157,7 +162,7 @@ class MBConv(SearchSpace):
         side, width = chosen["resolution"], chosen["width"]
         c_in = stem = _divisible(self.stem * width)
         columns = []
-        for number, block in self.blocks:
+        for number, block in self.places:
             stage = self.stages[number - 1]
             stride = stage.stride if block == 1 else 1
             c_out, side_out = _divisible(stage.channels * width), -(-side // stride)
@@ -254,6 +259,37 @@ class MBConv(SearchSpace):
         activations = (at.kept * activations).sum(axis=1)
         activations += (at.stem * at.resolution**2 + at.features * area_out[:, -1:])[:, 0]
         return pd.DataFrame({"params": params, "madds": madds, "activations": activations})
+
+    def blocks(self, X: Any, num_classes: int = 10, in_channels: int = 3) -> tuple[list[str], IntArray]:
+        """What a latency look-up table adds up: the parts of each network by name, as ``block`` builds them.
+
+        Returns
+        -------
+        names : list of str
+            The different parts of all the networks.
+        index : (n, 2 + len(places)) int64
+            Stem, blocks, and the head with its pooling of each network; -1 where its depth leaves a block out.
+        """
+        at = self.shapes(X)
+        once = np.ones((len(at.kept), 1), dtype=bool)
+        inner = (at.side_in, at.c_in, at.middle, at.c_out, at.kernel, at.stride, at.fused, self._shortcuts)
+        head = (at.side_out[:, -1:], at.c_out[:, -1:], at.features, positive(num_classes, "num_classes", "blocks"))
+        stem = (at.resolution, positive(in_channels, "in_channels", "blocks"), at.stem)
+        return name_blocks([(_STEM, once, stem), (_BLOCK, at.kept, inner), (_HEAD, once, head)])
+
+    @property
+    def _shortcuts(self) -> NDArray[np.bool_]:
+        return np.array([block > 1 for _, block in self.places])
+
+    @staticmethod
+    def block(name: str) -> tuple[Any, tuple[int, int, int]]:
+        """(torch.nn.Module, (channels, height, width) of what it reads): the part of that name, freshly initialised."""
+        from surronas.spaces.networks.mbconv import Block, head, stem
+
+        form, numbers = read_block(name, (_STEM, _BLOCK, _HEAD))
+        side, c_in, *others = numbers
+        part: Any = {_STEM: stem, _BLOCK: Block, _HEAD: head}[form]
+        return part(c_in, *others), (c_in, side, side)
 
     def build(  # type: ignore[override]
         self, x: Any, num_classes: int = 10, in_channels: int = 3, resolution: int | None = None

@@ -16,12 +16,16 @@ from surronas.exceptions import InvalidInputError
 from surronas.spaces import register_space
 from surronas.spaces._cells import EDGES, draw, without_dead_edges
 from surronas.spaces.base import Gene, IntArray, SearchSpace, as_integers
+from surronas.spaces.block_names import Kind, name_blocks, read_block
 from surronas.spaces.graph import ArchGraph
 
 if TYPE_CHECKING:
     from surronas.spaces.networks.layers import Network
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+_STEM, _REDUCTION = "stem-side:{}-in:{}-out:{}", "reduction-side:{}-in:{}-out:{}"
+_HEAD = "head-side:{}-in:{}-classes:{}"
+_ON_EDGES = {f"{op}-side:{{}}-channels:{{}}": op for op in OPS[2:]}
 NASLIB_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 NASLIB_OPS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 
@@ -124,6 +128,42 @@ class NASBench201(SearchSpace):
         widths = [channels * 2**stage for stage in range(3)]
         stages = [[width] * cells for width in widths]
         return build([OPS[code] for code in c], stages, widths[1:], num_classes, in_channels, resolution)
+
+    def blocks(
+        self, X: Any, num_classes: int = 10, resolution: int = 32, channels: int = 16, cells: int = 5
+    ) -> tuple[list[str], IntArray]:
+        """What a latency look-up table adds up: the parts of each network by name, as ``block`` builds them.
+
+        Skip connections are none: they take no time of their own.
+
+        Returns
+        -------
+        names : list of str
+            The different parts of all the networks.
+        index : (n, 4 + 54 cells) int64
+            Stem, reductions, head, and the operations of all cells; -1 where there is none.
+        """
+        C = self.canonical(self.parse(X))
+        once = np.ones((len(C), 1), dtype=bool)
+        widths, sides = channels * 2 ** np.arange(3), resolution // 2 ** np.arange(3)
+        by_edge = [np.repeat(each, cells * len(EDGES)) for each in (sides, widths)]
+        kinds: list[Kind] = [
+            (_STEM, once, (resolution, 3, channels)),
+            (_REDUCTION, once.repeat(2, axis=1), (sides[:-1], widths[:-1], widths[1:])),
+            (_HEAD, once, (sides[-1], widths[-1], num_classes)),
+        ]
+        kinds += [(form, np.tile(C == OPS.index(op), 3 * cells), by_edge) for form, op in _ON_EDGES.items()]
+        return name_blocks(kinds)
+
+    @staticmethod
+    def block(name: str) -> tuple[Any, tuple[int, int, int]]:
+        """(torch.nn.Module, (channels, height, width) of what it reads): the part of that name, freshly initialised."""
+        from surronas.spaces.networks.resnet_cells import head, operation, reduction, stem
+
+        form, (side, c_in, *others) = read_block(name, (_STEM, _REDUCTION, _HEAD, *_ON_EDGES))
+        if form in _ON_EDGES:
+            return operation(_ON_EDGES[form], c_in, c_in, 1), (c_in, side, side)
+        return {_STEM: stem, _REDUCTION: reduction, _HEAD: head}[form](c_in, *others), (c_in, side, side)
 
     def cost(  # type: ignore[override]
         self, X: Any, num_classes: int = 10, resolution: int = 32, channels: int = 16, cells: int = 5

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from surronas.spaces.base import IntArray
+from surronas.spaces.block_names import Kind, name_blocks
 from surronas.spaces.ofa_notations import (
     EXPAND,
     EXPANSIONS,
@@ -102,6 +101,8 @@ def blocks(C: IntArray, num_classes: int) -> tuple[list[str], IntArray]:
     """
     at = Shapes(C)
     size = len(C)
+    same = (at.stride == 1) & (at.c_in == at.c_out)
+    layer = (at.side_in, at.c_in, at.side_out, at.c_out, at.expand, at.kernel, at.stride, same, SQUEEZED[:, None])
     fixed = {
         "first_conv-input:{0}x{0}x3-output:{1}x{1}x{2}": (at.resolution, at.sides[:, 0], at.stem),
         "MBConv-input:{0}x{0}x{1}-output:{0}x{0}x{1}-expand:1-kernel:3-stride:1-idskip:1-se:0": (
@@ -112,22 +113,10 @@ def blocks(C: IntArray, num_classes: int) -> tuple[list[str], IntArray]:
         "feature_mix_layer-input:1x1x{0}-output:1x1x{1}": (at.expanded, at.features),
         "classifier-input:{0}-output:{1}": (at.features, np.full(size, num_classes)),
     }
-    form = "MBConv-input:{0}x{0}x{1}-output:{2}x{2}x{3}-expand:{4}-kernel:{5}-stride:{6}-idskip:{7}-se:{8}"
-    same = (at.stride == 1) & (at.c_in == at.c_out)
-    described = (at.side_in, at.c_in, at.side_out, at.c_out, at.expand, at.kernel, at.stride, same, SQUEEZED[:, None])
-    kept = [np.broadcast_to(each, at.kept.shape)[at.kept].astype(np.int64) for each in described]
-    layers = np.full(at.kept.shape, -1, dtype=np.int64)
-    names, layers[at.kept] = _named(form, kept)
-    columns = [layers.reshape(size, STAGES * LAYERS)]
-    for form, parts in fixed.items():
-        more, index = _named(form, parts)
-        columns.append(index[:, None] + len(names))
-        names += more
-    return names, np.hstack(columns)
-
-
-def _named(form: str, parts: Sequence[IntArray]) -> tuple[list[str], IntArray]:
-    rows = np.stack(parts)
-    codes = np.ravel_multi_index(tuple(rows), tuple(rows.max(axis=1, initial=0) + 1))
-    _, first, index = np.unique(codes, return_index=True, return_inverse=True)
-    return [form.format(*row) for row in rows[:, first].T.tolist()], index
+    layers: Kind = (
+        "MBConv-input:{0}x{0}x{1}-output:{2}x{2}x{3}-expand:{4}-kernel:{5}-stride:{6}-idskip:{7}-se:{8}",
+        at.kept.reshape(size, STAGES * LAYERS),
+        [np.broadcast_to(each, at.kept.shape).reshape(size, STAGES * LAYERS) for each in layer],
+    )
+    once = np.ones((size, 1), dtype=bool)
+    return name_blocks([layers, *((form, once, [each[:, None] for each in parts]) for form, parts in fixed.items())])

@@ -18,12 +18,12 @@ _HOMES = {
     "Trainer": "surronas.supernet.training",
     "adapt": "surronas.supernet.adaptation",
     "calibrate": "surronas.supernet.calibration",
-    "deployed": "surronas.supernet.folding",
+    "deployed": "surronas.spaces.networks.folding",
     "find_pretrained": "surronas.supernet.pretrained",
     "list_pretrained": "surronas.supernet.pretrained",
     "load_pretrained": "surronas.supernet.pretrained",
     "load_supernet": "surronas.supernet.weights",
-    "measure_latency": "surronas.supernet.latency",
+    "measure_latency": "surronas.transfer.latency",
     "new_head": "surronas.supernet.adaptation",
     "read_card": "surronas.supernet.weights",
     "save_supernet": "surronas.supernet.weights",
@@ -52,11 +52,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from surronas.spaces.networks.folding import deployed
     from surronas.supernet.adaptation import adapt, new_head
     from surronas.supernet.calibration import calibrate
     from surronas.supernet.evaluator import SupernetEvaluator
-    from surronas.supernet.folding import deployed
-    from surronas.supernet.latency import measure_latency
     from surronas.supernet.network import SuperNet
     from surronas.supernet.pretrained import find_pretrained, list_pretrained, load_pretrained
     from surronas.supernet.recipe import Recipe
@@ -64,6 +63,7 @@ if TYPE_CHECKING:
     from surronas.supernet.sorting import sort_channels
     from surronas.supernet.training import Trainer
     from surronas.supernet.weights import load_supernet, read_card, save_supernet
+    from surronas.transfer.latency import measure_latency
 
 
 def __getattr__(name: str) -> Any:

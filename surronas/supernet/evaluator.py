@@ -20,14 +20,14 @@ from surronas.datasets.images.splits import stratified_draw
 from surronas.exceptions import InvalidInputError, SurronasWarning, UnknownNameError
 from surronas.parallel import check_n_jobs, stream
 from surronas.spaces.base import IntArray, SearchSpace
+from surronas.spaces.networks.folding import fold
 from surronas.supernet.augment import crop_and_flip
-from surronas.supernet.folding import fold
 from surronas.supernet.heads import HEADS
 from surronas.supernet.images import prepare_images
-from surronas.supernet.latency import Reference, Shape, bar, latency_columns, measure_latency
 from surronas.supernet.machine import has_bfloat16
 from surronas.supernet.subnet import BATCH, Arrays, as_images, settle, subnet_accuracies
 from surronas.threads import single_thread
+from surronas.transfer.latency import Reference, Shape, bar, latency_columns, measure_latency
 
 __all__ = ["SupernetEvaluator"]
 

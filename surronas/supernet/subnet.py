@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from surronas.spaces.base import IntArray
+from surronas.spaces.networks.folding import fold
 from surronas.supernet.calibration import calibrate
-from surronas.supernet.folding import fold
 from surronas.supernet.heads import fit_head
 from surronas.supernet.machine import keep_freed_memory
 from surronas.threads import single_thread

@@ -237,7 +237,7 @@ def test_shapes_follow_a_forward_pass():
             network(torch.zeros(2, 3, network.resolution, network.resolution))
         expected = {
             f"stage{stage}_block{block}": (at.c_in[0, j], at.side_in[0, j], at.c_out[0, j], at.side_out[0, j])
-            for j, (stage, block) in enumerate(space.blocks)
+            for j, (stage, block) in enumerate(space.places)
             if at.kept[0, j]
         }
         assert sides == expected

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from surronas.exceptions import InvalidInputError
 from surronas.spaces.mbconv import MBConv, Stage
+from surronas.spaces.networks.folding import deployed, fold
 from surronas.supernet.calibration import calibrate
-from surronas.supernet.folding import deployed, fold
 
 SPACE = MBConv([Stage(True, 16, 2), Stage(False, 16, 1)], resolutions=(8, 16), widths=(0.5, 1.0), stem=8, features=16)
 

@@ -26,7 +26,7 @@ SPACE = MBConv(
     stem=16,
     features=32,
 )
-KERNELS = {f"stage{s}_block{b}_kernel": SPACE.kernels()[f"stage{s}_block{b}"] for s, b in SPACE.blocks}
+KERNELS = {f"stage{s}_block{b}_kernel": SPACE.kernels()[f"stage{s}_block{b}"] for s, b in SPACE.places}
 
 
 def genotypes(n=12):

@@ -27,7 +27,7 @@ GROUPS = {
     "stage1": ["blocks.stage1_block2.expand.conv", "blocks.stage2_block1.expand.conv"],
     "stage2": ["blocks.stage2_block2.expand.conv", "features.conv"],
     "features": ["classifier"],
-    **{f"inner {block}": [f"blocks.{block}.project.conv"] for block in (f"stage{s}_block{b}" for s, b in SPACE.blocks)},
+    **{f"inner {block}": [f"blocks.{block}.project.conv"] for block in (f"stage{s}_block{b}" for s, b in SPACE.places)},
 }
 
 

@@ -12,7 +12,7 @@ from surronas.spaces.networks.mbconv_layers import ConvNorm
 if TYPE_CHECKING:
     from surronas.spaces.mbconv import MBConv, Shapes
 
-__all__ = ["Block", "MBConvNetwork"]
+__all__ = ["Block", "MBConvNetwork", "head", "stem"]
 
 
 class MBConvNetwork(nn.Module):
@@ -42,11 +42,11 @@ class MBConvNetwork(nn.Module):
         super().__init__()
         at = space.shapes([x], resolution)
         self.resolution = int(at.resolution[0, 0])
-        stem, features = int(at.stem[0, 0]), int(at.features[0, 0])
-        self.stem = ConvNorm(in_channels, stem, 3, activation=nn.ReLU)
-        kept = [(column, name) for column, name in enumerate(space.blocks) if at.kept[0, column]]
+        width, features = int(at.stem[0, 0]), int(at.features[0, 0])
+        self.stem = stem(in_channels, width)
+        kept = [(column, name) for column, name in enumerate(space.places) if at.kept[0, column]]
         self.blocks = nn.ModuleDict(
-            {f"stage{stage}_block{block}": Block(at, column, shortcut=block > 1) for column, (stage, block) in kept}
+            {f"stage{stage}_block{block}": _block_of(at, column, block > 1) for column, (stage, block) in kept}
         )
         self.features = ConvNorm(int(at.c_out[0, -1]), features, 1, activation=nn.Hardswish)
         self.classifier = nn.Linear(features, num_classes)
@@ -66,10 +66,10 @@ class MBConvNetwork(nn.Module):
 class Block(nn.Module):
     """A fused block (k x k, 1x1) or an inverted bottleneck (1x1, depthwise, 1x1)."""
 
-    def __init__(self, at: Shapes, column: int, shortcut: bool) -> None:
+    def __init__(
+        self, c_in: int, middle: int, c_out: int, kernel: int, stride: int, fused: bool, shortcut: bool
+    ) -> None:
         super().__init__()
-        names = ("fused", "kernel", "stride", "c_in", "middle", "c_out")
-        fused, kernel, stride, c_in, middle, c_out = (int(getattr(at, name)[0, column]) for name in names)
         self.shortcut = shortcut
         if fused:
             self.expand = ConvNorm(c_in, middle, kernel, stride, activation=nn.ReLU)
@@ -83,3 +83,19 @@ class Block(nn.Module):
         for part in self.children():
             inner = part(inner)
         return x + inner if self.shortcut else inner
+
+
+def stem(c_in: int, c_out: int) -> ConvNorm:
+    return ConvNorm(c_in, c_out, 3, activation=nn.ReLU)
+
+
+def head(c_in: int, features: int, num_classes: int) -> nn.Module:
+    """What follows the blocks: the convolution to the features, pooling, the classifier."""
+    layers = ConvNorm(c_in, features, 1, activation=nn.Hardswish), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    return nn.Sequential(*layers, nn.Linear(features, num_classes))
+
+
+def _block_of(at: Shapes, column: int, shortcut: bool) -> Block:
+    names = ("c_in", "middle", "c_out", "kernel", "stride", "fused")
+    c_in, middle, c_out, kernel, stride, fused = (int(getattr(at, name)[0, column]) for name in names)
+    return Block(c_in, middle, c_out, kernel, stride, bool(fused), shortcut)

@@ -8,7 +8,7 @@ from torch import nn
 
 from surronas.spaces.networks.layers import Network, Residual, cell_of_ops, conv_norm, relu_conv_norm
 
-__all__ = ["build"]
+__all__ = ["build", "head", "operation", "reduction", "stem"]
 
 
 def build(
@@ -31,19 +31,19 @@ def build(
         Those that the residual blocks between the stages give.
     """
     c = stages[0][0]
-    layers: list[nn.Module] = [conv_norm(in_channels, c, 3)]
+    layers: list[nn.Module] = [stem(in_channels, c)]
     for stage, widths in enumerate(stages):
         if stage:
-            layers.append(_reduction(c, between[stage - 1]))
+            layers.append(reduction(c, between[stage - 1]))
             c = between[stage - 1]
         for width in widths:
-            layers.append(cell_of_ops(ops, c, width, 1, _operation))
+            layers.append(cell_of_ops(ops, c, width, 1, operation))
             c = width
     layers.append(nn.Sequential(nn.BatchNorm2d(c), nn.ReLU()))
     return Network(nn.Sequential(*layers), c, num_classes, resolution)
 
 
-def _operation(op: str, c_in: int, c_out: int, stride: int) -> nn.Module:
+def operation(op: str, c_in: int, c_out: int, stride: int) -> nn.Module:
     if op == "skip_connect":
         return nn.Identity() if c_in == c_out else conv_norm(c_in, c_out, 1)
     if op == "avg_pool_3x3":
@@ -51,6 +51,17 @@ def _operation(op: str, c_in: int, c_out: int, stride: int) -> nn.Module:
     return relu_conv_norm(c_in, c_out, {"nor_conv_1x1": 1, "nor_conv_3x3": 3}[op], stride)
 
 
-def _reduction(c_in: int, c_out: int) -> Residual:
+def reduction(c_in: int, c_out: int) -> Residual:
     body = nn.Sequential(relu_conv_norm(c_in, c_out, 3, stride=2), relu_conv_norm(c_out, c_out, 3))
     return Residual(body, nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(c_in, c_out, 1, bias=False)))
+
+
+def stem(c_in: int, c_out: int) -> nn.Module:
+    return conv_norm(c_in, c_out, 3)
+
+
+def head(c_in: int, num_classes: int) -> nn.Module:
+    """What follows the last cell: normalisation, pooling, the classifier."""
+    return nn.Sequential(
+        nn.BatchNorm2d(c_in), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c_in, num_classes)
+    )

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from surronas.exceptions import InvalidInputError
-from surronas.supernet.folding import deployed
+from surronas.spaces.networks.folding import deployed
 
 __all__ = ["Reference", "Shape", "bar", "latency_columns", "measure_latency"]
 
@@ -50,7 +50,7 @@ class Reference:
 
 
 def measure_latency(
-    networks: Iterable[nn.Module],
+    networks: nn.Module | Iterable[nn.Module],
     batch_sizes: Sequence[int] = (1, 64),
     *,
     image_shapes: Iterable[Shape] | None = None,
@@ -78,8 +78,9 @@ def measure_latency(
 
     Parameters
     ----------
-    networks : iterable of torch.nn.Module
-        They are copied; no more than a block is held at a time, so a generator may give thousands.
+    networks : torch.nn.Module or iterable of torch.nn.Module
+        Any that map a batch of images to a tensor. They are copied; no more than a block is held at a time, so a
+        generator may give thousands.
     batch_sizes : sequence of int, default=(1, 64)
     image_shapes : iterable of (channels, height, width), optional
         One a network; by default three channels and its ``resolution``.
@@ -113,6 +114,7 @@ def measure_latency(
             "The 'batch_sizes' parameter of measure_latency must name different ones, at least one. "
             f"Got {tuple(batch_sizes)!r}."
         )
+    networks = [networks] if isinstance(networks, nn.Module) else networks
     n_before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:

@@ -8,8 +8,8 @@ from torch import nn
 
 from surronas.exceptions import InvalidInputError
 from surronas.spaces.mbconv import MBConv, Stage
-from surronas.supernet import latency
-from surronas.supernet.latency import Reference, measure_latency
+from surronas.transfer import latency
+from surronas.transfer.latency import Reference, measure_latency
 
 
 class Clock:
