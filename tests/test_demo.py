@@ -3,6 +3,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+import pytest
 
 from surronas import demo
 from surronas.api import fit_predictor
@@ -11,18 +12,30 @@ from surronas.datasets import load_benchmark
 from surronas.datasets.images import load_images
 from surronas.search import NAT
 
+fit = partial(fit_predictor, predictor="one_hot:linear")
 
-def test_the_demo_measures_what_it_says(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo, "PREDICTORS", ("one_hot:linear",))  # the real ones take a minute
-    fit = partial(fit_predictor, predictor="one_hot:linear")
-    monkeypatch.setattr(demo, "fit_predictor", fit)
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    """What the demo makes, with smaller numbers: the real ones take minutes."""
     images = load_images("digits").subset(sizes={"train": 128, "validation": 40, "test": 40})
-    monkeypatch.setattr(demo, "load_images", lambda name, validation_size: images)
-    for name, value in {"N_INITIAL": 6, "N_EVALUATIONS": 8, "BATCH": 2, "EPOCHS": 1, "N_ROWS": 3}.items():
-        monkeypatch.setattr(demo, name, value)
-    monkeypatch.setattr(demo, "NAT", partial(NAT, predictor="linear", encoder="one_hot"))
-    result = demo.run_demo(tmp_path, n_jobs=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "PREDICTORS", ("one_hot:linear",))
+        patch.setattr(demo, "fit_predictor", fit)
+        patch.setattr(demo, "load_images", lambda name, validation_size: images)
+        for name, value in {"N_INITIAL": 6, "N_EVALUATIONS": 8, "BATCH": 2, "EPOCHS": 1, "N_ROWS": 3}.items():
+            patch.setattr(demo, name, value)
+        patch.setattr(demo, "NAT", partial(NAT, predictor="linear", encoder="one_hot"))
+        return demo.run_demo(tmp_path_factory.mktemp("demo"), n_jobs=1)
 
+
+@pytest.mark.needs_browser
+def test_its_pages_in_a_browser(result, check_page):
+    check_page(result.page, n_sortable=2)
+    check_page(result.page.parent / "search/result/report.html", n_sortable=2)
+
+
+def test_the_demo_measures_what_it_says(result):
     table = load_benchmark("analog_nasbench")
     train, test = table.split(100, random_state=0, target="baseline_accuracy")
     y = table.targets["baseline_accuracy"].to_numpy()
@@ -31,7 +44,7 @@ def test_the_demo_measures_what_it_says(tmp_path, monkeypatch):
     low, high = model.predict_interval(table.archs[test])
     assert result.coverage == np.mean((low <= y[test]) & (y[test] <= high))
 
-    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    page = result.page.read_text(encoding="utf-8")
     assert f"Kendall τ {result.tau:.3f} on the others" in page
     assert page.count("<circle") > 2 * 250
     assert "What the selection tried" in page
@@ -40,6 +53,6 @@ def test_the_demo_measures_what_it_says(tmp_path, monkeypatch):
     assert front.version.max() == 2
     assert "NAT evaluated 8 of its subnets on 40 images of digits" in page
     assert f"{front.values['madds'].max() / 1e6:.1f}</td>" in page
-    assert (tmp_path / "search/result/report.html").exists()
-    assert len(list((tmp_path / "search/result/subnets").iterdir())) == len(front)
+    assert (result.page.parent / "search/result/report.html").exists()
+    assert len(list((result.page.parent / "search/result/subnets").iterdir())) == len(front)
     assert len(result.report.frame) == 6

@@ -66,6 +66,11 @@ def test_the_page_is_whole_small_and_fetches_nothing(report, tmp_path):
     assert len(page) < 1_000_000
 
 
+@pytest.mark.needs_browser
+def test_the_page_in_a_browser(report, tmp_path, check_page):
+    check_page(report.to_html(tmp_path / "report.html"), n_sortable=2)
+
+
 def test_the_page_says_what_matters(report, tmp_path):
     text = " ".join("".join(read(report.to_html(tmp_path / "r.html").read_text()).text).split())
     for wanted in (

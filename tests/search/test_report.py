@@ -72,6 +72,11 @@ def test_the_page_nests_fetches_nothing_and_says_what_was_found(result, tmp_path
         assert arch in text
 
 
+@pytest.mark.needs_browser
+def test_the_page_in_a_browser(result, tmp_path, check_page):
+    check_page(result.to_html(tmp_path / "report.html"), n_sortable=2)
+
+
 def test_a_search_without_surrogates_has_a_page_too(table, tmp_path):
     result = RandomSearch(table, n_initial=4).run(n_evaluations=9)
     text = read(result.to_html(tmp_path / "report.html").read_text())
