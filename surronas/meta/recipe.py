@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from surronas.settings import check_settings
+
 __all__ = ["MetaRecipe"]
+
+_COUNTS = ("predictor_steps", "generator_steps", "views", "hidden", "latent", "every", "patience")
+_RANGES = {
+    **dict.fromkeys(_COUNTS, "[1, inf)"),
+    "graphs": "[2, inf)",
+    "learning_rate": "(0, inf)",
+    "beta": "[0, inf)",
+    "seed": "[0, 4294967296)",
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,11 @@ class MetaRecipe:
     every, patience : int
         Steps between two looks at what is kept out, and looks without progress that end the training.
     seed : int
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the setting that cannot be.
     """
 
     predictor_steps: int = 3000
@@ -41,3 +57,6 @@ class MetaRecipe:
     every: int = 50
     patience: int = 20
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_settings(self, _RANGES)

@@ -16,7 +16,7 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn import functional as F
 
-from surronas.io import write_atomic
+from surronas.io import alone_in, remove_unfinished, write_atomic
 from surronas.meta.database import MetaDatabase
 from surronas.meta.features import ClassFeatures, image_features
 from surronas.meta.fitting import Fitting
@@ -80,12 +80,27 @@ def train_metad2a(
     Raises
     ------
     InvalidInputError
-        When the folder holds another training, or the database has one view only.
+        When the folder holds another training, or another process is at work in it, or the database has one view only.
     InvalidFileError
         When a checkpoint is damaged.
     """
     recipe, folder = recipe or MetaRecipe(), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder):
+        return _train(database, supernet, folder, recipe, name, progress, command)
+
+
+def _train(
+    database: MetaDatabase,
+    supernet: SuperNet,
+    folder: Path,
+    recipe: MetaRecipe,
+    name: str,
+    progress: bool,
+    command: str,
+) -> MetaD2A:
+    for file in (FEATURES, PREDICTOR, GENERATOR, RESULT):
+        remove_unfinished(folder / file)
     origin = {"database": _fingerprint(database), "supernet": fingerprint(supernet)}
     lessons = Lessons.of(database, _features(database, supernet, folder / FEATURES, origin, progress))
     identity = {**asdict(recipe), **origin}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from numbers import Integral, Real
-from operator import ge, gt, le, lt
-from typing import Any
+from dataclasses import dataclass
 
 from surronas.exceptions import InvalidInputError
+from surronas.settings import check_settings
 
 __all__ = ["ADAPTATION", "Recipe"]
 
@@ -89,30 +87,11 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            object.__setattr__(self, field.name, _checked(field.name, str(field.type), value))
+        check_settings(self, _RANGES)
         if self.warmup_epochs > self.epochs:
             raise InvalidInputError(
                 f"The 'warmup_epochs' of a Recipe must be at most its epochs, {self.epochs}. Got {self.warmup_epochs}."
             )
-
-
-def _checked(name: str, kind: str, value: Any) -> bool | int | float:
-    """The value, as Python's own type, which JSON can hold."""
-    if kind == "bool":
-        if not isinstance(value, bool):
-            raise InvalidInputError(f"The '{name}' of a Recipe must be True or False. Got {value!r}.")
-        return value
-    text = _RANGES[name]
-    low, high = map(float, text[1:-1].split(", "))
-    above = ge if text[0] == "[" else gt
-    below = le if text[-1] == "]" else lt
-    number = isinstance(value, Integral if kind == "int" else Real) and not isinstance(value, bool)
-    if not (number and above(value, low) and below(value, high)):
-        noun = "an int" if kind == "int" else "a number"
-        raise InvalidInputError(f"The '{name}' of a Recipe must be {noun} in {text}. Got {value!r}.")
-    return int(value) if kind == "int" else float(value)
 
 
 ADAPTATION = Recipe(warmup_epochs=0, epochs=10, n_random=1, batch_size=64, learning_rate=0.02, ema=0.99, flip=False)

@@ -12,6 +12,7 @@ import torch
 
 import surronas as sn
 from surronas.exceptions import InvalidFileError, InvalidInputError, SurronasWarning, UnknownNameError
+from surronas.io import alone_in
 from surronas.meta import training
 from surronas.meta.database import Episode, MetaDatabase
 from surronas.meta.lessons import Lessons
@@ -229,3 +230,8 @@ def test_one_view_is_too_few(database):
     single = MetaDatabase(SPACE, database.views[:1], database.tasks[:2], database.X[one], database.frame[one], {})
     with pytest.raises(InvalidInputError, match="two views"):
         Lessons.of(single, [])
+
+
+def test_a_folder_at_work_is_left_alone(database, supernet, tmp_path):
+    with alone_in(tmp_path), pytest.raises(InvalidInputError, match="Another process is at work"):
+        train_metad2a(database, supernet, tmp_path, recipe=RECIPE)
