@@ -1,4 +1,4 @@
-"""Which page is where: links out of ``docs/``, and pages that no table of contents names.
+"""What pages lead to: links out of ``docs/``, pages that no table of contents names, nothing from elsewhere.
 
 Benchmarks write pages into ``docs/``; whichever no other page lists are listed by ``results.md`` in place of its mark.
 """
@@ -11,9 +11,11 @@ from pathlib import Path
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 
 INCLUDED = {"benchmarks/README": "benchmarks", "surronas/supernet/pretrained/mbconv-cifar10": "model-card"}
 MARK = "<!-- pages that are listed nowhere else -->"
+FOREIGN = re.compile(r"""<(?:script|link|img)\b[^>]*?\b(?:src|href)=["']?(?:https?:)?//|@import url\(["']?http""")
 TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -36,7 +38,16 @@ def list_the_rest(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = source[0].replace(MARK, "\n".join(["```{toctree}", ":maxdepth: 1", "", *rest, "```"]))
 
 
+def refuse_foreign(app: Sphinx, failed: Exception | None) -> None:
+    """Pages must open offline: no script, style, font or picture of another site."""
+    built = Path(app.outdir)
+    found = [path for path in built.rglob("*.html") if FOREIGN.search(path.read_text(encoding="utf-8"))]
+    if found and failed is None:
+        raise ExtensionError(f"Fetched from elsewhere by {', '.join(str(path.relative_to(built)) for path in found)}.")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-read", point_inside)
     app.connect("source-read", list_the_rest)
+    app.connect("build-finished", refuse_foreign)
     return {"parallel_read_safe": True}
