@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pages import markdown
 from rich import print as show
 
 import surronas as sn
@@ -121,11 +122,11 @@ def summary(frame: pd.DataFrame, repeats: int) -> str:
             "",
             "## Means over the cases",
             "",
-            _markdown(board.reset_index()),
+            markdown(board.reset_index()),
             "",
             "## Every case",
             "",
-            _markdown(cases),
+            markdown(cases),
             "",
         ]
     )
@@ -163,15 +164,6 @@ def picture(frame: pd.DataFrame) -> str:
             parts.append(f'<circle cx="{x:.1f}" cy="{lines[case]}" {look}/>')
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + 2 * width + 80} {height}"'
     return f'{head} font-family="sans-serif" font-size="12">{"".join(parts)}</svg>'
-
-
-def _markdown(frame: pd.DataFrame) -> str:
-    rows = [
-        ["" if pd.isna(v) else f"{v:.3f}" if isinstance(v, float) else str(v) for v in row]
-        for row in frame.itertuples(index=False)
-    ]
-    lines = [[str(name).replace("_", " ") for name in frame.columns], ["---"] * frame.shape[1], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from pages import markdown
 from rich import print as show
 from torch.nn import functional as F
 
@@ -147,12 +148,6 @@ def page(args: argparse.Namespace, frame: pd.DataFrame, table: pd.DataFrame, fig
             "",
         ]
     )
-
-
-def markdown(frame: pd.DataFrame) -> str:
-    rows = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in frame.itertuples(index=False)]
-    lines = [list(map(str, frame.columns)), ["---"] * frame.shape[1], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def main() -> None:

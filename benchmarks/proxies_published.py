@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from pages import markdown
 from rich import print as show
 from rich.progress import track
 
@@ -214,12 +215,6 @@ account of the first that asks for it; {ours.attrs["seconds"]:.1f} in all.
 
 {markdown(reasons) if len(reasons) else "Nothing."}
 """
-
-
-def markdown(frame: pd.DataFrame) -> str:
-    rows = [["" if v != v else f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in frame.to_numpy()]
-    lines = [list(map(str, frame.columns)), ["---"] * frame.shape[1], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 if __name__ == "__main__":

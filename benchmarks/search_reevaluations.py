@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 import torch
 from moocore import hypervolume
+from pages import markdown
 from search_transfer import CASES, N_INITIAL, images_of, nat, seconds_of, spread
-from weight_sharing import markdown
 
 from surronas.datasets.files import sha256_of
 from surronas.journal import Journal

@@ -3,7 +3,7 @@
 Objectives are scaled by their best and worst values in the whole table, and hypervolume counts up to the worst: 1 is
 the true front's. Every run is a folder under --out and goes on where it stopped; only what is missing is run.
 
-    python benchmarks/search_tables.py                            points 1 and 2 of issue 6: four tables, ten seeds
+    python benchmarks/search_tables.py --write docs/search-tables.md   points 1 and 2 of issue 6: four tables, ten seeds
     python benchmarks/search_tables.py nasbench201_many           point 3: four objectives
     python benchmarks/search_tables.py --overhead                 point 5: seconds of a decision at an archive of 300
 
@@ -24,10 +24,12 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from moocore import hypervolume
+from pages import markdown
 from rich import print as show
 
 import surronas as sn
 from surronas.benchmark.statistics import pairwise_wilcoxon
+from surronas.benchmark.svg import Frame, points_of, text_at
 from surronas.datasets.table import BenchmarkTable
 from surronas.exceptions import DataNotFoundError
 from surronas.search import (
@@ -81,7 +83,14 @@ SEARCHES: dict[str, tuple[type[Search], dict[str, Any], int | None]] = {
     "regularised evolution": (RegularizedEvolution, {}, 1000),
     "random": (RandomSearch, {}, 1000),
 }
-AT = (20, 50, 80, 100, 120, 150, 200, 300, 500, 1000)
+LEGEND = """
+Share of the hypervolume of the table's true front, mean and standard deviation over seeds, by the number of
+evaluations; objectives are scaled by their best and worst values in the whole table, and hypervolume counts up to the
+worst. Surrogate searches begin with 20 evaluations, MSuNAS also with its paper's 100. "NSGA-II's 1,000": the
+evaluations after which the mean of a search is NSGA-II's after 1,000. p: Wilcoxon's test by seed of the mean distance
+from 1, corrected by Holm over all pairs of searches."""
+COLOURS = dict(zip(SEARCHES, ("#2563eb", "#e4572e", "#f4a58a", "#ca8a04", "#2a9d57", "#888"), strict=True))
+AT = (20, 50, 100, 150, 200, 300, 1000)
 
 
 def table_of(case: Case) -> BenchmarkTable:
@@ -139,33 +148,86 @@ def run_one(name: str, search: str, seed: int, out: Path) -> Path:
     return folder
 
 
-def report(name: str, searches: list[str], folders: dict[str, list[Path]]) -> None:
-    """Anytime curves, when goals are reached, and what is more than chance."""
+def curves_of(folders: dict[str, list[Path]]) -> dict[str, Any]:
+    """Of each search (seeds, evaluations) shares of the true front's hypervolume."""
+    return {
+        search: np.array([json.loads((f / "curve.json").read_text()) for f in of]) for search, of in folders.items()
+    }
+
+
+def section(name: str, curves: dict[str, Any]) -> str:
+    """Shares by evaluations, when goals are reached, and what is more than chance."""
     case = CASES[name]
-    curves = {s: np.array([json.loads((f / "curve.json").read_text()) for f in folders[s]]) for s in searches}
-    rows = {}
+    goal = curves["NSGA-II"][:, -1].mean() if "NSGA-II" in curves else np.nan
+    last = min(curve.shape[1] for curve in curves.values())
+    behind = pd.DataFrame({search: 1 - curve[:, 49:last].mean(axis=1) for search, curve in curves.items()})
+    p_values = {}
+    if "NAT" in curves and len(curves) > 1:
+        tests = pairwise_wilcoxon(behind)
+        tests = tests[(tests["a"] == "NAT") | (tests["b"] == "NAT")]
+        p_values = {a if b == "NAT" else b: p for a, b, p in tests[["a", "b", "p_holm"]].itertuples(index=False)}
+    rows = []
     for search, curve in curves.items():
-        points = [n for n in AT if n <= curve.shape[1]]
-        rows[search] = {n: f"{curve[:, n - 1].mean():.4f} ± {curve[:, n - 1].std():.4f}" for n in points}
-    show(f"\n[bold]{name}[/bold]: {', '.join(case.objectives)}; {len(next(iter(curves.values())))} seeds")
-    show(pd.DataFrame(rows).T.fillna("").to_string())
-    if "NSGA-II" in curves:
-        goal = curves["NSGA-II"][:, -1].mean()
-        for search, curve in curves.items():
-            reached = np.flatnonzero(curve.mean(axis=0) >= goal)
-            when = int(reached[0]) + 1 if len(reached) else f"not within {curve.shape[1]}"
-            show(f"NSGA-II's {goal:.4f} at {curves['NSGA-II'].shape[1]} evaluations: {search} (mean of seeds): {when}")
-    for search, curve in curves.items():
-        first = [int(np.argmax(c >= 0.99)) + 1 if (c >= 0.99).any() else None for c in curve]
-        show(f"99 % of the front: {search}: {sorted(first, key=lambda n: n or 10**9)}, asked for {case.deadline}")
-    if len(curves) > 1 and "NAT" in curves:
-        last = min(curve.shape[1] for curve in curves.values())
-        area = pd.DataFrame({search: 1 - curve[:, 49:last].mean(axis=1) for search, curve in curves.items()})
-        tests = pairwise_wilcoxon(area)
-        show(f"mean distance from 1 between evaluations 50 and {last}, Wilcoxon by seed, Holm over the pairs")
-        show(tests[(tests["a"] == "NAT") | (tests["b"] == "NAT")].round(5).to_string(index=False))
-        behind = {s: (curves["NAT"][:, 49:last].mean(0) < c[:, 49:last].mean(0)).mean() for s, c in curves.items()}
-        show({f"share of evaluations from 50 on at which {s}'s mean is above NAT's": v for s, v in behind.items() if v})
+        row: dict[str, Any] = {"search": search}
+        for n in AT:
+            known = n <= curve.shape[1]
+            row[str(n)] = f"{curve[:, n - 1].mean():.4f} ± {curve[:, n - 1].std(ddof=1):.4f}" if known else ""
+        reached = np.flatnonzero(curve.mean(axis=0) >= goal)
+        first = np.where((curve >= 0.99).any(axis=1), (curve >= 0.99).argmax(axis=1) + 1.0, np.inf)
+        row["NSGA-II's 1,000 reached at"] = int(reached[0]) + 1 if len(reached) else "never"
+        row["99 % at, median"] = f"{np.median(first):.0f}" if np.isfinite(np.median(first)) else "never"
+        row["at worst"] = f"{first.max():.0f}" if np.isfinite(first.max()) else "never"
+        row[f"mean distance from 1, 50 to {last}"] = f"{behind[search].mean():.4f}"
+        row["p against NAT"] = f"{p_values[search]:.3f}" if search in p_values else ""
+        rows.append(row)
+    asked = f" 99 % was asked for at {case.deadline} evaluations." if case.deadline else ""
+    head = f"## {name}\n\n{', '.join(case.objectives)}; {len(next(iter(curves.values())))} seeds.{asked}\n\n"
+    return head + markdown(pd.DataFrame(rows)) + "\n"
+
+
+def picture(panels: dict[str, dict[str, Any]]) -> str:
+    """A panel a table: the mean distance from the true front's hypervolume, logarithmic in both directions."""
+    width, height = 440, 320
+    parts = [
+        f'<rect width="{2 * width}" height="{height * ((len(panels) + 1) // 2) + 24}" fill="#fff"/>',
+        "<style>text{fill:#555}.title{fill:#222}.grid{stroke:#e4e4e4}.axis,.tick{stroke:#888}</style>",
+    ]
+    for i, (name, curves) in enumerate(panels.items()):
+        box = Frame(width, height, left=56, right=16, top=30)
+        means = {search: np.log10(np.maximum(1 - curve.mean(axis=0), 1e-5)) for search, curve in curves.items()}
+        ys = list(range(int(np.floor(min(m.min() for m in means.values()))), 1))
+        x, y = box.x(np.log10(10), np.log10(1000)), box.y(ys[0], ys[-1])
+        inside = [text_at(width / 2, 16, name, "middle", "title")]
+        at = {float(np.log10(n)): f"{n:,}" for n in (10, 20, 50, 100, 200, 500, 1000)}
+        inside.append(box.grid(x, y, at, ys, "evaluations", "log10 of the hypervolume that is missing"))
+        for search, mean in means.items():
+            points = [(x(np.log10(n)), y(mean[n - 1])) for n in range(10, len(mean) + 1)]
+            inside.append(
+                f'<polyline points="{points_of(points)}" fill="none" stroke="{COLOURS[search]}" stroke-width="2">'
+                f"<title>{search}</title></polyline>"
+            )
+        parts.append(f'<g transform="translate({width * (i % 2)} {height * (i // 2)})">{"".join(inside)}</g>')
+    foot = height * ((len(panels) + 1) // 2)
+    for i, (search, colour) in enumerate(COLOURS.items()):
+        parts.append(f'<rect x="{56 + 140 * i}" y="{foot + 8}" width="16" height="4" fill="{colour}"/>')
+        parts.append(text_at(78 + 140 * i, foot + 14, search, "start"))
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * width} {foot + 24}"'
+    return f'{head} font-family="sans-serif" font-size="12">{"".join(parts)}</svg>\n'
+
+
+def page(panels: dict[str, dict[str, Any]], figure: str, command: str) -> str:
+    return "\n".join(
+        [
+            "# Searches on tables",
+            "",
+            f"Made by `{command}` with surronas {sn.__version__}.",
+            LEGEND,
+            "",
+            f"![Hypervolume that is missing, by evaluations]({figure})",
+            "",
+            *(section(name, curves) for name, curves in panels.items()),
+        ]
+    )
 
 
 def overhead() -> None:
@@ -198,9 +260,11 @@ if __name__ == "__main__":
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("runs/search_tables"))
     parser.add_argument("--overhead", action="store_true")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="Markdown to write, with a picture beside it")
     args = parser.parse_args()
     if args.overhead:
         overhead()
+    panels = {}
     for name in [] if args.overhead else args.cases:
         try:
             table_of(CASES[name])
@@ -212,4 +276,11 @@ if __name__ == "__main__":
         grouped: dict[str, list[Path]] = {}
         for (search, _), folder in zip(tasks, folders, strict=True):
             grouped.setdefault(search, []).append(folder)
-        report(name, args.searches, grouped)
+        panels[name] = curves_of(grouped)
+        show(section(name, panels[name]))
+    if args.write and panels:
+        figure = args.write.with_suffix(".svg")
+        cases = "" if args.cases == list(REPORTING) else f" {' '.join(args.cases)}"
+        command = f"python benchmarks/search_tables.py{cases} --seeds {args.seeds}"
+        args.write.write_text(page(panels, figure.name, command), encoding="utf-8")
+        figure.write_text(picture(panels), encoding="utf-8")

@@ -31,9 +31,9 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from pages import markdown
 from rich import print as show
 from supernet_adaptation import fitted
-from weight_sharing import markdown
 
 import surronas as sn
 from surronas.benchmark.svg import Frame, number, points_of, text_at, ticks

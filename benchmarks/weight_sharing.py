@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from pages import markdown
 from rich import print as show
 from scipy.stats import kendalltau
 
@@ -156,7 +157,7 @@ def report(frame: pd.DataFrame, epochs: int, command: str) -> str:
         "",
         "![Standalone against inherited accuracy](weight_sharing.svg)",
         "",
-        markdown(frame[list(columns)].rename(columns=columns)),
+        markdown(frame[list(columns)].rename(columns=columns), 2),
         "",
     ]
     spread = equal_madds()
@@ -169,7 +170,7 @@ def report(frame: pd.DataFrame, epochs: int, command: str) -> str:
                 "from the 10th to the 90th percentile."
             ),
             "",
-            markdown(spread),
+            markdown(spread, 2),
             "",
         ]
     return "\n".join(lines)
@@ -201,12 +202,6 @@ def picture(frame: pd.DataFrame) -> str:
     parts.append(text_at(72, 26, scale, "start"))
     head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 440" font-family="sans-serif" font-size="12">'
     return f"{head}{''.join(parts)}</svg>"
-
-
-def markdown(frame: pd.DataFrame) -> str:
-    rows = [[f"{v:.2f}" if isinstance(v, float) else str(v) for v in row] for row in frame.itertuples(index=False)]
-    lines = [list(map(str, frame.columns)), ["---"] * frame.shape[1], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 if __name__ == "__main__":
