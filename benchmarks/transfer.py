@@ -5,12 +5,12 @@
     python benchmarks/transfer.py datasets   NAS-Bench-MR and TransNAS-Bench-101 micro, the other tasks as sources
 
 Devices are those of NAS-Bench-201 that HELP (Lee et al., 2021) publishes. Source devices have the same 900 random
-cells, whatever the seed; the target's ten are drawn from the others. Tested are all cells but these ten: Spearman's rho,
-and what `satisfies(..., confidence=0.9)` accepts at the limits that 10, 25, 50, 75 and 90 % of the cells keep. Of data
-sets one row an isomorphism class takes part: Kendall's tau, beside that of the same call without a source.
+cells, whatever the seed; the target's ten are drawn from the others. Tested are all cells but these ten: Spearman's
+rho, and what `satisfies(..., confidence=0.9)` accepts at the limits that 10, 25, 50, 75 and 90 % of the cells keep. Of
+data sets one row an isomorphism class takes part: Kendall's tau, beside that of the same call without a source.
 
-The priors of the predictor `transfer`, and which candidates there are and how they are weighed, were chosen on the tasks
-called choosing: the nine devices that are sources in HELP's setting, each played in turn by the eight others;
+The priors of the predictor `transfer`, and which candidates there are and how they are weighed, were chosen on the
+tasks called choosing: the nine devices that are sources in HELP's setting, each played in turn by the eight others;
 cls_50_1000, seg and video of NAS-Bench-MR; jigsaw, room_layout and class_object of TransNAS-Bench-101. The other tasks
 are reporting. That source tasks are smoothed was decided by a table that showed the other data sets too.
 

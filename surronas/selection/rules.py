@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
+from scipy.special import expit
 from scipy.stats import kendalltau
 
 from surronas.predictors.base import FloatArray
@@ -59,9 +60,10 @@ def nat_rule(z: FloatArray, tried: Mapping[str, OutOfFold], transfers: Collectio
 def ensemble_rule(z: FloatArray, tried: Mapping[str, OutOfFold], transfers: Collection[str] = ()) -> dict[str, float]:
     """Non-negative weights that fit the out-of-fold predictions to the targets, shrunk towards equal ones.
 
-    Where some of the candidates learn from other tasks (``transfers``), weights are equal among these and among the
-    others; what either have together is the likelihood that the mean of their out-of-fold predictions gives the
-    targets, with normal errors as large as they were. So a handful of labels can say that other tasks mislead.
+    Where some of the candidates learn from other tasks (``transfers``), the weights that others are shrunk to are equal
+    among these and among the rest. What the rest have together is small unless their mean out-of-fold prediction is
+    thirty times as likely, with normal errors as large as they were: a handful of labels is not yet evidence that
+    other tasks mislead, many are.
 
     Ridge-penalised non-negative least squares. The penalty is worth twenty rows of the best candidate's mean squared
     error: few noisy labels give the plain average, which no noise can mislead, many give the best blend. And where one
@@ -71,7 +73,7 @@ def ensemble_rule(z: FloatArray, tried: Mapping[str, OutOfFold], transfers: Coll
     References
     ----------
     Breiman (1996), Stacked regressions; Yao et al. (2018), Using stacking to average Bayesian predictive distributions
-    (pseudo-BMA, which weighs by the likelihood of held-out targets).
+    (pseudo-BMA: the likelihood of held-out targets); Jeffreys (1961), Theory of Probability, appendix B.
     """
     names = [name for name, oof in tried.items() if oof.usable]
     if not names:
@@ -87,16 +89,18 @@ def ensemble_rule(z: FloatArray, tried: Mapping[str, OutOfFold], transfers: Coll
 
 
 def _equal(z: FloatArray, predicted: FloatArray, transfers: NDArray[np.bool_]) -> FloatArray:
-    """(candidates,) weights, equal among those that learn from other tasks and among the others."""
-    kinds = [kind for kind in (transfers, ~transfers) if kind.any()]
-    errors = np.array([np.mean((z - predicted[:, kind].mean(axis=1)) ** 2) for kind in kinds])
-    logs = -len(z) / 2 * np.log(np.maximum(errors, 1e-12))
-    shares = np.exp(logs - logs.max())
-    return np.asarray(sum(share / shares.sum() * kind / kind.sum() for share, kind in zip(shares, kinds, strict=True)))
+    """(candidates,) weights, equal among those that learn from other tasks and among the rest."""
+    if transfers.all() or not transfers.any():
+        return np.full(len(transfers), 1 / len(transfers))
+    errors = [np.mean((z - predicted[:, kind].mean(axis=1)) ** 2) for kind in (transfers, ~transfers)]
+    with_tasks, without = np.maximum(errors, 1e-12)
+    share = expit(len(z) / 2 * np.log(without / with_tasks) + np.log(_ODDS))
+    return np.asarray(np.where(transfers, share / transfers.sum(), (1 - share) / (~transfers).sum()))
 
 
 Rule = Callable[[FloatArray, Mapping[str, OutOfFold], Collection[str]], dict[str, float]]
 RULES: dict[str, Rule] = {"ensemble": ensemble_rule, "nat": nat_rule}
 
 _PENALTY_ROWS = 20.0
+_ODDS = 30.0  # very strong evidence, on Jeffreys' scale
 _LEAST_SHARE = 0.02

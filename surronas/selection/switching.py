@@ -33,6 +33,7 @@ from surronas.threads import quietly
 __all__ = ["AdaptiveSwitching", "HeldOut"]
 
 _FIRST_ROUND = 2
+_LEAST = 4  # of as many, each fold has two to rank
 _EXPONENT = 0.35
 
 # The columns of ``selection_``, so that a saved record gets its types back.
@@ -171,7 +172,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
             fitted = parallel(delayed(Alone(t.candidate.fit))(t.features, z, t.encoder.blocks_, t.seed) for t in chosen)
 
         for name, oof in tried.items():
-            if not oof.usable:
+            if not oof.usable and kept[name] not in chosen:
                 kept[name].status, kept[name].reason = "dropped", kept[name].defect()
         for trial in chosen:
             trial.status, trial.weight = "chosen", weights.get(trial.candidate.name, 1.0)
@@ -287,8 +288,8 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         """(n,) fold of each row; isomorphic rows share one."""
         _, group = np.unique(self.space.rank(self.space.representatives(X)), return_inverse=True)
         distinct = int(group.max()) + 1
-        # A fold of one architecture ranks nothing.
-        n_folds = max(min(self.n_folds, distinct // 2), 2)
+        # A fold of one architecture ranks nothing; of three, there is no other that leaves two to learn from.
+        n_folds = 3 if distinct == 3 else max(min(self.n_folds, distinct // 2), 2)
         return np.asarray((rng.permutation(distinct) % n_folds)[group])
 
     def _try(
@@ -319,9 +320,13 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
                 trial.reason = f"tau {score:.3f} after {_FIRST_ROUND} folds, the best had {best:.3f}"
 
     def _fallback(self, trials: Sequence[_Trial], X: IntArray) -> _Trial:
-        """The training mean, where no candidate could rank; an error where none could even be fitted."""
+        """Other tasks or the training mean, where no candidate could rank; an error where none could even be fitted."""
         if all(t.status == "failed" for t in trials):
             raise FitError("Every candidate failed. " + " ".join(f"{t.candidate.name}: {t.reason}." for t in trials))
+        for trial in trials:
+            if trial.status == "kept" and trial.candidate.transfers and np.isfinite(trial.mean).all():
+                trial.reason = f"{trial.defect()}: other tasks are believed"
+                return trial
         trial = _Trial(Candidate("one_hot", Mean()), 0, *encode(self.space, ["one_hot"], X)["one_hot"])
         trial.mean, trial.std = np.zeros(len(X)), np.ones(len(X))
         trial.reason = "no candidate could rank the architectures"
@@ -381,7 +386,7 @@ class _Trial:
             return "constant predictions in a fold"
         return (
             "too few architectures to cross-validate"
-            if np.isnan(self.mean).any()
+            if np.isnan(self.mean).any() or len(self.mean) < _LEAST
             else "no fold has two different targets"
         )
 

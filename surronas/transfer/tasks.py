@@ -40,6 +40,7 @@ _QUALITY = ("accuracy", "error", "loss")
 _COSTS = ("latency", "energy")
 _TASKS = (*_QUALITY, *_COSTS)
 _LEAST = 3
+_DIFFERENT = 0.2  # of logarithms
 
 
 def read_tasks(source: Any, space: SearchSpace, target: str | None = None) -> dict[str, Task]:
@@ -103,16 +104,17 @@ def _pair(name: Any, pair: Any, space: SearchSpace) -> Task:
 def multiplicative(tasks: Iterable[Task]) -> bool:
     """Whether tasks differ by factors, as devices do in latency, so that their logarithms are alike.
 
-    So it is where all values are positive and are latencies or energies or, of no known kind, spread from task to task
-    less differently in proportion to their means than as they are.
+    So it is where all values are positive and are latencies or energies or, of no known kind, where the means of the
+    tasks differ and their spreads grow with them.
     """
     tasks = list(tasks)
     if any(task.values.min() <= 0 for task in tasks):
         return False
     if any(task.kind is not None for task in tasks):
         return all(task.kind in _COSTS for task in tasks)
-    spreads, means = (np.log([getattr(np, how)(task.values) + 1e-300 for task in tasks]) for how in ("std", "mean"))
-    return bool((spreads - means).std() < spreads.std())
+    means = np.log([task.values.mean() for task in tasks])
+    spreads = np.log([task.values.std() + 1e-300 for task in tasks])
+    return bool(means.std() > _DIFFERENT and (spreads - means).std() < spreads.std())
 
 
 def _of_table(table: BenchmarkTable, space: SearchSpace, target: str | None) -> dict[str, Task]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from surronas.selection.rules import RULES, OutOfFold, nat_rule, tau
+from surronas.selection import rules
+from surronas.selection.rules import RULES, OutOfFold, ensemble_rule, nat_rule, tau
 
 Z = np.random.default_rng(0).normal(size=60)
 FOLD = np.arange(60) % 5
@@ -96,3 +97,24 @@ def test_noisy_candidates_are_averaged():
     tried = {name: OutOfFold(mean[:12], np.ones(12), np.ones(5)) for name, mean in shrunk.items()}
     weights = RULES["ensemble"](Z[:12], tried)
     assert list(weights.values()) == pytest.approx([1 / 3] * 3, abs=0.15)
+
+
+@pytest.mark.parametrize(("n", "noise", "believed"), [(10, 0.6, True), (60, 0.6, False), (60, 0.3, True)])
+def test_other_tasks_are_given_up_on_strong_evidence_only(n, noise, believed):
+    """Three others err by 0.5, nearly the same way; the candidate that learns from other tasks by more or less."""
+    z = Z[:n]
+    signs, others = np.where(np.arange(n) % 2, 1, -1), np.where(np.arange(n) % 4 < 2, 1, -1)
+    tried = {f"other{i}": OutOfFold(z + (0.5 + 0.01 * i) * others, np.ones(n), np.ones(5)) for i in range(3)}
+    tried["tasks"] = OutOfFold(z + noise * signs, np.ones(n), np.ones(5))
+    weight = ensemble_rule(z, tried, {"tasks"}).get("tasks", 0.0)
+    assert (weight > 0.5) == believed
+
+
+def test_the_odds_are_the_likelihoods_times_thirty():
+    z = Z[:8]
+    tried = {"a": OutOfFold(z + 0.6, np.ones(8), np.ones(2)), "tasks": OutOfFold(z + 0.9, np.ones(8), np.ones(2))}
+    odds = 30 * (0.6**2 / 0.9**2) ** 4
+    predicted = np.stack([oof.mean for oof in tried.values()], axis=1)
+    share = rules._equal(z, predicted, np.array([False, True]))
+    np.testing.assert_allclose(share, [1 / (1 + odds), odds / (1 + odds)])
+    np.testing.assert_allclose(rules._equal(z, predicted, np.array([True, True])), [0.5, 0.5])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
-from surronas.selection.targets import TargetScores
+from surronas.selection.targets import LogScores, TargetScores
 
 # Multiples of 1/64 between -1000 and 1000: equal or clearly different.
 targets = st.lists(st.integers(-64_000, 64_000).map(lambda i: i / 64), min_size=1, max_size=60).map(np.array)
@@ -57,3 +57,13 @@ def test_scaled_and_shifted_targets_have_the_same_scores():
     np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-12)
     z = np.linspace(-4, 4, 50)
     np.testing.assert_allclose(theirs.inverse(z), 4 * ours.inverse(z) + 64, rtol=1e-9)
+
+
+def test_logarithms_are_standardised_and_come_back():
+    y = np.exp(np.random.default_rng(0).normal(3, 2, 50))
+    scores = LogScores(y)
+    assert scores.scores.mean() == pytest.approx(0, abs=1e-12)
+    assert scores.scores.std() == pytest.approx(1)
+    np.testing.assert_allclose(scores.inverse(scores.scores), y)
+    np.testing.assert_allclose(np.diff(np.log(scores.inverse(np.arange(-30.0, 30.0)))), np.log(y).std())
+    np.testing.assert_allclose(LogScores(np.full(3, 7.0)).inverse(np.zeros(3)), 7)
