@@ -128,7 +128,7 @@ def fit_predictor(
         name = SOURCE if SOURCE in given else "aggregate"
         return Surrogate(space, Untrained(space, name, used_encoders(given, [name])), target)
     prior = next((name for name in (SOURCE, "aggregate") if name in given), None)
-    candidates = resolve_candidates(predictor, encoder, space, zero_cost="zero_cost" in given, prior=prior)
+    candidates = resolve_candidates(predictor, encoder, space, "zero_cost" in given, prior, n=len(genotypes))
     given = used_encoders(given, [candidate.encoder for candidate in candidates])
     log = known is not None and known.log
     switching = AdaptiveSwitching(candidates, space, random_state=random_state, n_jobs=n_jobs, encoders=given, log=log)

@@ -61,6 +61,7 @@ def resolve_candidates(
     space: SearchSpace,
     zero_cost: bool = False,
     prior: str | None = None,
+    n: int | None = None,
 ) -> list[Candidate]:
     """The candidates that ``fit_predictor``'s parameters mean.
 
@@ -74,8 +75,11 @@ def resolve_candidates(
     zero_cost : bool, default=False
         Whether ``"auto"`` also tries encodings with zero-cost proxies.
     prior : str, optional
-        The encoder of what is thought before the first label, from other tasks or untrained networks, which ``"auto"``
-        then has by itself, corrected, and as a feature beside all others.
+        The encoder of what is thought before the first label. Of other tasks (``SOURCE``) ``"auto"`` learns by the
+        predictor ``transfer`` and, from 32 labels on, with it as a feature beside others; all that it tries without a
+        prior it tries as well. Of untrained networks every candidate learns: by itself, corrected, and as a feature.
+    n : int, optional
+        The number of labels; None for many.
     """
     predictors = _listed(predictor, "predictor", (str, Predictor))
     encoders = _listed(encoder, "encoder", (str,))
@@ -87,7 +91,7 @@ def resolve_candidates(
             its_encoders = [name]
         if isinstance(choice, str) and choice == "auto":
             pairs = (
-                _portfolio(space, zero_cost, prior)
+                _portfolio(space, zero_cost, prior, n)
                 if its_encoders == ["auto"]
                 else [(e, p) for e in its_encoders for p in _GOOD]
             )
@@ -115,6 +119,7 @@ def _listed(value: Any, parameter: str, kinds: tuple[type, ...]) -> list[Any]:
 
 
 _GOOD = ("gp", "xgboost", "extra_trees")
+_MANY = 32  # labels, below which those that are free to make what they like of other tasks only dilute the blend
 
 
 def _graph_view(space: SearchSpace) -> str | None:
@@ -155,7 +160,7 @@ def _auto_views(space: SearchSpace, graph: str | None) -> tuple[str, str]:
     return f"{genes}{cost}", f"ordinal+one_hot{cost}" if genes == "ordinal" else f"{genes}{cost}"
 
 
-def _portfolio(space: SearchSpace, zero_cost: bool, prior: str | None) -> list[tuple[str, str]]:
+def _portfolio(space: SearchSpace, zero_cost: bool, prior: str | None, n: int | None) -> list[tuple[str, str]]:
     """The candidates of ``auto``."""
     graph = _graph_view(space)
     view, everything = _auto_views(space, graph)
@@ -168,9 +173,9 @@ def _portfolio(space: SearchSpace, zero_cost: bool, prior: str | None) -> list[t
         scored = [(f"{encoder}+zero_cost", predictor) for encoder, predictor in pairs]
         pairs, view = (scored, f"{view}+zero_cost") if prior else (pairs + scored, view)
     if prior == SOURCE:
-        counts = ["op_counts"] if space.has_graph else []
-        few = "+".join([prior, *counts, view])
-        with_source = [(few, "transfer"), (f"{prior}+{view}", "gp"), (f"{prior}+{everything}", "xgboost")]
+        with_source = [(f"{prior}{'+op_counts' if space.has_graph else ''}+{view}", "transfer")]
+        if n is None or n >= _MANY:
+            with_source += [(f"{prior}+{view}", "gp"), (f"{prior}+{everything}", "xgboost")]
         return with_source + pairs
     if prior:  # to every one of them: those without it would dilute what ten labels cannot yet tell is better
         pairs = [(f"{prior}+{encoder}", predictor) for encoder, predictor in pairs]

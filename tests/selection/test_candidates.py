@@ -11,6 +11,7 @@ from surronas.encoders import list_encoders
 from surronas.exceptions import InvalidInputError, UnknownNameError
 from surronas.predictors import Predictor, get_predictor, list_predictors
 from surronas.selection import Candidate, resolve_candidates
+from surronas.selection.candidates import SOURCE, auto_view, full_view
 from surronas.spaces import Gene, SearchSpace, get_space
 
 GRAPHS = get_space("nasbench201")
@@ -121,3 +122,16 @@ def test_auto_takes_ordered_genes_as_numbers_and_cells_as_graphs():
         assert not any("graph" in c.encoder for c in resolve_candidates("auto", "auto", get_space(layers)))
     for cells in ("nasbench101", "darts", "nasbench_graph", "transnasbench101_micro"):
         assert all("graph_features" in c.encoder for c in resolve_candidates("auto", "auto", get_space(cells)))
+
+
+def test_with_other_tasks_few_labels_are_left_to_one_candidate():
+    without = names("auto", "auto", GRAPHS)
+    few, many = ([c.name for c in resolve_candidates("auto", "auto", GRAPHS, prior=SOURCE, n=n)] for n in (31, 32))
+    assert few == [f"prior+op_counts+{auto_view(GRAPHS)}:transfer", *without]
+    assert many == [few[0], f"prior+{auto_view(GRAPHS)}:gp", f"prior+{full_view(GRAPHS)}:xgboost", *without]
+    assert [c.name for c in resolve_candidates("auto", "auto", PLAIN, prior=SOURCE, n=3)][0] == "prior+one_hot:transfer"
+    of_tasks = [c.transfers for c in resolve_candidates("auto", "auto", GRAPHS, prior=SOURCE)]
+    assert of_tasks == [True] * 3 + [False] * len(without)
+    aggregate = resolve_candidates("auto", "auto", GRAPHS, prior="aggregate")
+    assert not any(c.transfers for c in aggregate)
+    assert all(c.encoder.startswith("aggregate") for c in aggregate)
