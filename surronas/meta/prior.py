@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from surronas.encoders.base import Blocks, Encoder
-from surronas.exceptions import InvalidInputError
+from surronas.exceptions import InvalidInputError, SurronasError
 from surronas.meta.graphs import graph_code
 from surronas.meta.predictor import MetaPredictor
 from surronas.spaces.base import IntArray, SearchSpace
@@ -18,6 +20,7 @@ from surronas.threads import single_thread
 __all__ = ["MetaPrior"]
 
 _CHUNK = 2048
+_LOOKS = "looks"
 
 
 class MetaPrior(Encoder):
@@ -41,6 +44,25 @@ class MetaPrior(Encoder):
         super().__init__(space)
         self.predictor = predictor
         self.looks = looks
+
+    def to_state(self, space: SearchSpace) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        if self.predictor is None or self.looks is None:
+            raise SurronasError("A MetaPrior without a predictor cannot be saved.")
+        code, predictor = graph_code(space), self.predictor
+        sizes = (code.n_types, code.n_vertices, predictor.sets.project.in_features, predictor.level.in_features)
+        arrays = {name: value.numpy() for name, value in predictor.state_dict().items()}
+        return {"sizes": sizes}, {**arrays, _LOOKS: self.looks.numpy()}
+
+    @classmethod
+    def from_state(
+        cls, state: dict[str, Any], arrays: Mapping[str, NDArray[Any]], regressors: Mapping[str, Any]
+    ) -> MetaPrior:
+        tensors = {name: torch.from_numpy(np.array(values, dtype=np.float32)) for name, values in arrays.items()}
+        looks = tensors.pop(_LOOKS)
+        with torch.device("meta"):  # nothing is drawn or filled that is replaced at once
+            predictor = MetaPredictor(*state["sizes"])
+        predictor.load_state_dict(tensors, assign=True)
+        return cls(predictor.eval(), looks)
 
     def _names(self) -> list[str]:
         return ["score"]

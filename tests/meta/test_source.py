@@ -83,6 +83,20 @@ def test_a_source_that_knows_the_task_saves_labels(source):
         warm.save("never.surronas")
 
 
+def test_a_surrogate_with_it_is_saved_and_predicts_the_same(predictor, looks, tmp_path):
+    archs = SPACE.sample(30, random_state=0)
+    y = (SPACE.canonical(archs) == 3).sum(axis=1) + np.linspace(0, 0.1, 30)
+    knows = SimpleNamespace(space=SPACE, log=False, prior=lambda images: MetaPrior(predictor, looks, SPACE))
+    options = {"space": SPACE, "source": knows, "images": "of the task", "random_state": 0}
+    model = sn.fit_predictor(archs[:12], y[:12], predictor=["prior:transfer", "one_hot:linear"], **options)
+    model.save(tmp_path / "a")
+    again = sn.load_predictor(tmp_path / "a")
+    np.testing.assert_allclose(again.predict(archs), model.predict(archs), rtol=1e-6)
+    untrained = sn.fit_predictor(space=SPACE, source=knows, images="of the task")
+    untrained.save(tmp_path / "b")
+    np.testing.assert_allclose(sn.load_predictor(tmp_path / "b").predict(archs), untrained.predict(archs), rtol=1e-5)
+
+
 def test_a_source_that_knows_nothing_costs_little(source):
     archs = CHAIN.canonical(CHAIN.sample(120, random_state=2))
     y = archs @ np.linspace(1, 3, archs.shape[1])

@@ -129,7 +129,7 @@ def test_with_other_tasks_few_labels_are_left_to_one_candidate():
     few, many = ([c.name for c in resolve_candidates("auto", "auto", GRAPHS, prior=SOURCE, n=n)] for n in (31, 32))
     assert few == [f"prior+op_counts+{auto_view(GRAPHS)}:transfer", *without]
     assert many == [few[0], f"prior+{auto_view(GRAPHS)}:gp", f"prior+{full_view(GRAPHS)}:xgboost", *without]
-    assert [c.name for c in resolve_candidates("auto", "auto", PLAIN, prior=SOURCE, n=3)][0] == "prior+one_hot:transfer"
+    assert resolve_candidates("auto", "auto", PLAIN, prior=SOURCE, n=3)[0].name == "prior+one_hot:transfer"
     of_tasks = [c.transfers for c in resolve_candidates("auto", "auto", GRAPHS, prior=SOURCE)]
     assert of_tasks == [True] * 3 + [False] * len(without)
     aggregate = resolve_candidates("auto", "auto", GRAPHS, prior="aggregate")
