@@ -3,9 +3,9 @@
 Objectives are scaled by their best and worst values in the whole table, and hypervolume counts up to the worst: 1 is
 the true front's. Every run is a folder under --out and goes on where it stopped; only what is missing is run.
 
-    python benchmarks/search_tables.py --write docs/search-tables.md   points 1 and 2 of issue 6: four tables, ten seeds
-    python benchmarks/search_tables.py nasbench201_many           point 3: four objectives
-    python benchmarks/search_tables.py --overhead                 point 5: seconds of a decision at an archive of 300
+    --write docs/search-tables.md       points 1 and 2 of issue 6: four tables, ten seeds
+    nasbench201_many --searches NAT     point 3: four objectives
+    --overhead                          point 5: seconds of a decision at an archive of 300
 
 The tables of CHOOSING are those that defaults may be chosen on; nothing is promised of them.
 """
@@ -201,7 +201,8 @@ def picture(panels: dict[str, dict[str, Any]]) -> str:
         at = {float(np.log10(n)): f"{n:,}" for n in (10, 20, 50, 100, 200, 500, 1000)}
         inside.append(box.grid(x, y, at, ys, "evaluations", "log10 of the hypervolume that is missing"))
         for search, mean in means.items():
-            points = [(x(np.log10(n)), y(mean[n - 1])) for n in range(10, len(mean) + 1)]
+            shown = np.unique(np.geomspace(10, len(mean), 150).round().astype(int))
+            points = [(x(np.log10(n)), y(mean[n - 1])) for n in shown]
             inside.append(
                 f'<polyline points="{points_of(points)}" fill="none" stroke="{COLOURS[search]}" stroke-width="2">'
                 f"<title>{search}</title></polyline>"
