@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from surronas.command import number_of_jobs, seed
+from surronas.command import cluster, number_of_jobs, seed, workers_arguments
 from surronas.exceptions import SurronasError
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        arguments.run(arguments, Console(highlight=False))
+        with cluster(getattr(arguments, "scheduler", None)):
+            arguments.run(arguments, Console(highlight=False))
         sys.stdout.flush()
     except SurronasError as error:
         text, code = str(error), 2
@@ -121,7 +122,7 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=10, help="independent draws of each number (%(default)s)")
     parser.add_argument("--protocol", default="rest", help="rest, canonical, unique or all (%(default)s)")
     parser.add_argument("--seed", type=seed, default=0, help="(%(default)s)")
-    parser.add_argument("--jobs", type=number_of_jobs, default=-1, help="fits at a time; -1 is all cores (%(default)s)")
+    workers_arguments(parser, "fits")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="journal, results and report.html")
 
 

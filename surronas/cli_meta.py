@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from surronas.cli import Command
-from surronas.command import command_line, number_of_jobs, seed
+from surronas.command import command_line, seed, workers_arguments
 from surronas.meta.recipe import MetaRecipe
 
 __all__ = ["ACTIONS"]
@@ -25,9 +25,7 @@ def _build_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--n-train", type=int, default=1000, help="training images a view (%(default)s)")
     parser.add_argument("--n-validation", type=int, default=2000, help="validation images a view (%(default)s)")
     parser.add_argument("--seed", type=seed, default=0, help="of the first view; the next have the next (%(default)s)")
-    parser.add_argument(
-        "--jobs", type=number_of_jobs, default=-1, help="views at a time; -1 is all cores (%(default)s)"
-    )
+    workers_arguments(parser, "views")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="journal and database.parquet")
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from surronas.command import workers_arguments
 from surronas.exceptions import InvalidInputError
 from surronas.io import write_atomic
 
@@ -36,7 +37,7 @@ def arguments_of(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", help="a set of images, by name or path; noise by default")
     parser.add_argument("--batch-size", type=int, default=64, help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (%(default)s)")
-    parser.add_argument("--jobs", type=int, default=-1, help="networks at a time; -1 is all cores (%(default)s)")
+    workers_arguments(parser, "networks")
     parser.add_argument("--out", type=Path, metavar="FILE", help="a .csv or .parquet for the scores")
     cache = Path(user_cache_dir("surronas")) / "proxies"
     parser.add_argument("--cache", type=Path, default=cache, metavar="DIR", help="(%(default)s)")

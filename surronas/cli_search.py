@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from surronas.command import number_of_jobs, seed
+from surronas.command import seed, workers_arguments
 from surronas.exceptions import DataNotFoundError, InvalidFileError, InvalidInputError, UnknownNameError
 from surronas.io import write_atomic
 
@@ -88,7 +88,7 @@ def arguments_of(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--flip", action="store_true", help="adapt to mirror images too: they are of the same class")
     parser.add_argument("--float32", action="store_true", help="where the CPU has no bfloat16")
     parser.add_argument("--seed", type=seed, default=0, help="(%(default)s)")
-    parser.add_argument("--jobs", type=number_of_jobs, default=-1, help="processes; -1 is all cores (%(default)s)")
+    workers_arguments(parser, "fits and measurements")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
@@ -151,7 +151,7 @@ def _settings(arguments: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     given = {
         name: str(value) if isinstance(value, Path) else value
         for name, value in vars(arguments).items()
-        if name not in ("run", "resumable", "out", "resume", "jobs")
+        if name not in ("run", "resumable", "out", "resume", "jobs", "scheduler")
     }
     given["evaluations"] = given["evaluations"] or _N_EVALUATIONS
     folder: Path = arguments.resume or arguments.out
