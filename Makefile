@@ -8,14 +8,15 @@ TORCH_INDEX ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test docs format clean
+.PHONY: help demo test coverage docs format clean
 
 help:
-	@echo "make demo    the main job on embedded data, no download: demo/index.html"
-	@echo "make test    lint, types, import directions, tests"
-	@echo "make docs    the documentation, every example run: build/docs/index.html"
-	@echo "make format  rewrite the sources as ruff likes them"
-	@echo "make clean   remove the virtual environment, caches and demo/"
+	@echo "make demo      the main job on embedded data, no download: demo/index.html"
+	@echo "make test      lint, types, import directions, tests"
+	@echo "make coverage  the tests, and which lines and branches they reach: build/coverage/index.html"
+	@echo "make docs      the documentation, every example run: build/docs/index.html"
+	@echo "make format    rewrite the sources as ruff likes them"
+	@echo "make clean     remove the virtual environment, caches and demo/"
 
 demo: $(VENV)/data.stamp
 	@$(BIN)/surronas demo --out demo
@@ -31,6 +32,12 @@ test: $(VENV)/test.stamp
 	@$(BIN)/lint-imports
 	@echo "== pytest"
 	@$(BIN)/pytest -n 2
+
+coverage: $(VENV)/test.stamp
+	@$(BIN)/pytest -n 2 --cov --cov-report=html:build/coverage --cov-report=json:build/coverage.json
+	@$(BIN)/python -c 'import json; t = json.load(open("build/coverage.json"))["totals"]; \
+	  print("Lines: {:.1f} %, branches: {:.1f} %".format(*(100 * t[f"covered_{a}"] / t[f"num_{b}"] \
+	  for a, b in (("lines", "statements"), ("branches", "branches")))))'
 
 docs: $(VENV)/docs.stamp
 	@$(BIN)/sphinx-build -W --keep-going -q -b html -d build/doctrees docs build/docs

@@ -109,7 +109,7 @@ def _coverage_off(report: Report) -> Iterator[str]:
         groups = cells.groupby("n_train", sort=False)["coverage_90"]
         mean, repeats = groups.mean(), groups.count()
         # Two standard errors: of the repeats, or what calibrating on n architectures leaves to chance.
-        by_chance = np.sqrt(0.09 / (mean.index.to_numpy() * repeats.to_numpy()))
+        by_chance = np.sqrt(0.09 / (mean.index.to_numpy() * repeats.clip(lower=1).to_numpy()))
         error = 2 * np.where(repeats >= 3, groups.sem(), by_chance)
         off = mean[(mean + error < COVERED[0]) | (mean - error > COVERED[1])]
         if len(off):

@@ -58,6 +58,10 @@ def test_coverage_of_a_single_repeat_allows_for_calibration_by_chance(make_repor
     assert found(report, "SNB003") == ["a: 78.0 % at n = 64."], "2 * sqrt(.09 / 16) = .15 excuses it at n = 16"
 
 
+def test_coverage_of_nothing_but_failures_is_not_off(make_report):
+    assert found(make_report({"a": [GOOD, GOOD]}, coverage_90=np.nan), "SNB003") == []
+
+
 def test_leaders_that_cannot_be_told_apart(make_report):
     noise = 0.05 * np.random.default_rng(0).normal(size=(2, 8))
     (detail,) = found(make_report({"a": [GOOD] * 2, "b": GOOD - 0.01 + noise}), "SNB004")
