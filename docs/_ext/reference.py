@@ -1,11 +1,12 @@
 """Pages of the API, written from what packages call public and what the registries know: nothing is listed by hand.
 
-Each object has one page, under the first of the ``MODULES`` that has it in ``__all__``.
+Each object has one page, under the first of the modules in ``api.md`` that has it in ``__all__``.
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -20,30 +21,7 @@ from surronas.predictors import _predictors
 from surronas.proxies import get_proxy, list_proxies
 from surronas.spaces import _spaces
 
-MODULES = (
-    "surronas",
-    "surronas.spaces",
-    "surronas.datasets",
-    "surronas.datasets.images",
-    "surronas.encoders",
-    "surronas.predictors",
-    "surronas.proxies",
-    "surronas.selection",
-    "surronas.transfer",
-    "surronas.benchmark",
-    "surronas.benchmark.metrics",
-    "surronas.supernet",
-    "surronas.search",
-    "surronas.meta",
-    "surronas.adapters.loop",
-    "surronas.adapters.pymoo",
-    "surronas.adapters.optuna",
-    "surronas.adapters.syne_tune",
-    "surronas.adapters.botorch",
-    "surronas.adapters.naslib",
-    "surronas.testing",
-    "surronas.exceptions",
-)
+MODULES = re.findall(r"^api/(surronas[\w.]*)$", (Path(__file__).parents[1] / "api.md").read_text(), re.MULTILINE)
 CLASSES = {"search-spaces": _spaces, "encoders": _encoders, "predictors": _predictors}
 
 
