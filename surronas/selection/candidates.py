@@ -173,7 +173,8 @@ def _portfolio(space: SearchSpace, zero_cost: bool, prior: str | None, n: int | 
         scored = [(f"{encoder}+zero_cost", predictor) for encoder, predictor in pairs]
         pairs, view = (scored, f"{view}+zero_cost") if prior else (pairs + scored, view)
     if prior == SOURCE:
-        with_source = [(f"{prior}{'+op_counts' if space.has_graph else ''}+{view}", "transfer")]
+        counted = f"{prior}+op_counts" if space.has_graph else prior
+        with_source = [(counted, "transfer"), (f"{counted}+{view}", "transfer")]
         if n is None or n >= _MANY:
             with_source += [(f"{prior}+{view}", "gp"), (f"{prior}+{everything}", "xgboost")]
         return with_source + pairs

@@ -62,8 +62,8 @@ def ensemble_rule(z: FloatArray, tried: Mapping[str, OutOfFold], transfers: Coll
 
     Where some of the candidates learn from other tasks (``transfers``), the weights that others are shrunk to are equal
     among these and among the rest. What the rest have together is small unless their mean out-of-fold prediction is
-    thirty times as likely, with normal errors as large as they were: a handful of labels is not yet evidence that
-    other tasks mislead, many are.
+    thirty times as likely, with normal errors as large as they were, and the penalty is worth fifty rows: a handful of
+    labels is not yet evidence that other tasks mislead, many are.
 
     Ridge-penalised non-negative least squares. The penalty is worth twenty rows of the best candidate's mean squared
     error: few noisy labels give the plain average, which no noise can mislead, many give the best blend. And where one
@@ -81,7 +81,7 @@ def ensemble_rule(z: FloatArray, tried: Mapping[str, OutOfFold], transfers: Coll
     predicted = np.stack([tried[name].mean for name in names], axis=1)
     equal = _equal(z, predicted, np.array([name in transfers for name in names]))
     noise = max(float(((z[:, None] - predicted) ** 2).mean(axis=0).min()), 1e-9)
-    root = np.sqrt(_PENALTY_ROWS * noise)
+    root = np.sqrt((_WITH_TASKS if transfers else _PENALTY_ROWS) * noise)
     weights, _ = nnls(np.vstack([predicted, root * np.eye(len(names))]), np.concatenate([z, root * equal]))
     weights = weights if weights.sum() > 0 else equal
     weights = np.where(weights >= _LEAST_SHARE * weights.sum(), weights, 0)
@@ -101,6 +101,6 @@ def _equal(z: FloatArray, predicted: FloatArray, transfers: NDArray[np.bool_]) -
 Rule = Callable[[FloatArray, Mapping[str, OutOfFold], Collection[str]], dict[str, float]]
 RULES: dict[str, Rule] = {"ensemble": ensemble_rule, "nat": nat_rule}
 
-_PENALTY_ROWS = 20.0
+_PENALTY_ROWS, _WITH_TASKS = 20.0, 50.0
 _ODDS = 30.0  # very strong evidence, on Jeffreys' scale
 _LEAST_SHARE = 0.02

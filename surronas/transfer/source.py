@@ -112,16 +112,20 @@ class SourceTasks:
         """What the tasks' models predict, as an encoder: what ``fit_predictor(source=...)`` takes."""
         if images is not None:
             raise InvalidInputError("The 'images' have no use with a 'source' of measured tasks.")
-        return Prior(self.models, full_view(self.space))
+        return Prior(self.models, self._view)
+
+    @cached_property
+    def _view(self) -> str:
+        """What the models are fitted to; counts of operations are what latencies are nearly linear in."""
+        return full_view(self.space) + ("+op_counts" if self.space.has_graph else "")
 
     def _model(self, task: Task) -> TaskModel:
         C = self.space.canonical(task.archs)
         z = (LogScores if self.log else TargetScores)(task.values).scores
         key = joblib.hash((self.space.to_spec(), C, z))
         if key not in _fitted:
-            view = full_view(self.space)
-            encoder, F = encode(self.space, [view], C)[view]
-            _fitted[key] = TaskModel(Candidate(view, get_predictor("gp")).fit(F, z, encoder.blocks_, 0))
+            encoder, F = encode(self.space, [self._view], C)[self._view]
+            _fitted[key] = TaskModel(Candidate(self._view, get_predictor("gp")).fit(F, z, encoder.blocks_, 0))
             if len(_fitted) > _REMEMBERED:
                 _fitted.popitem(last=False)
         return _fitted[key]

@@ -127,11 +127,13 @@ def test_auto_takes_ordered_genes_as_numbers_and_cells_as_graphs():
 def test_with_other_tasks_few_labels_are_left_to_one_candidate():
     without = names("auto", "auto", GRAPHS)
     few, many = ([c.name for c in resolve_candidates("auto", "auto", GRAPHS, prior=SOURCE, n=n)] for n in (31, 32))
-    assert few == [f"prior+op_counts+{auto_view(GRAPHS)}:transfer", *without]
-    assert many == [few[0], f"prior+{auto_view(GRAPHS)}:gp", f"prior+{full_view(GRAPHS)}:xgboost", *without]
-    assert resolve_candidates("auto", "auto", PLAIN, prior=SOURCE, n=3)[0].name == "prior+one_hot:transfer"
+    of_tasks = ["prior+op_counts:transfer", f"prior+op_counts+{auto_view(GRAPHS)}:transfer"]
+    assert few == [*of_tasks, *without]
+    assert many == [*of_tasks, f"prior+{auto_view(GRAPHS)}:gp", f"prior+{full_view(GRAPHS)}:xgboost", *without]
+    plain = [c.name for c in resolve_candidates("auto", "auto", PLAIN, prior=SOURCE, n=3)]
+    assert plain[:2] == ["prior:transfer", "prior+one_hot:transfer"]
     of_tasks = [c.transfers for c in resolve_candidates("auto", "auto", GRAPHS, prior=SOURCE)]
-    assert of_tasks == [True] * 3 + [False] * len(without)
+    assert of_tasks == [True] * 4 + [False] * len(without)
     aggregate = resolve_candidates("auto", "auto", GRAPHS, prior="aggregate")
     assert not any(c.transfers for c in aggregate)
     assert all(c.encoder.startswith("aggregate") for c in aggregate)
