@@ -26,7 +26,7 @@ extensions = [
     "reference",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["_ext", "gallery/*.ipynb"]
+exclude_patterns = ["_ext", "gallery/*.ipynb", "search.md"]  # Sphinx has a page "search": searching.md includes ours
 myst_heading_anchors = 3
 
 autosummary_generate = True

@@ -13,20 +13,24 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-INCLUDED = {"benchmarks/README": "benchmarks", "surronas/supernet/pretrained/mbconv-cifar10": "model-card"}
+INCLUDED = {
+    "benchmarks/README": "benchmarks",
+    "docs/search": "searching",  # Sphinx has a page of that name
+    "surronas/supernet/pretrained/mbconv-cifar10": "model-card",
+}
 MARK = "<!-- pages that are listed nowhere else -->"
 FOREIGN = re.compile(r"""<(?:script|link|img)\b[^>]*?\b(?:src|href)=["']?(?:https?:)?//|@import url\(["']?http""")
 TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def point_inside(app: Sphinx, doctree: nodes.document) -> None:
-    """Let links to Markdown files outside ``docs/`` lead to the pages that include them."""
+    """Let links to Markdown files that are no pages themselves lead to the pages that include them."""
     root = Path(app.srcdir).parent
-    pages = {str(root / path): page for path, page in INCLUDED.items()} | INCLUDED
+    pages = {name: page for path, page in INCLUDED.items() for name in (path, str(root / path), Path(path).name)}
     for link in doctree.findall(addnodes.pending_xref):
         page = pages.get(link["reftarget"].removesuffix(".md"))
         if link["reftype"] == "myst" and page is not None:
-            link["refdomain"], link["reftarget"], link["reftargetid"] = "doc", page, None
+            link["refdomain"], link["reftarget"], link["reftargetid"] = "doc", page, link.get("reftargetid")
 
 
 def list_the_rest(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -34,7 +38,7 @@ def list_the_rest(app: Sphinx, docname: str, source: list[str]) -> None:
     if MARK in source[0]:
         texts = {path.stem: path.read_text(encoding="utf-8") for path in Path(app.srcdir).glob("*.md")}
         listed = set(re.findall(r"[\w-]+", "".join(part for text in texts.values() for part in TOCTREE.findall(text))))
-        rest = sorted(texts.keys() - listed - {"index"})
+        rest = sorted(texts.keys() - listed - {"index", "search"})
         source[0] = source[0].replace(MARK, "\n".join(["```{toctree}", ":maxdepth: 1", "", *rest, "```"]))
 
 
