@@ -62,3 +62,4 @@ html_theme_options = {
     "footer_end": [],
 }
 html_copy_source = html_show_sourcelink = False
+html_show_search_summary = False  # it would fetch pages, which browsers refuse of files
