@@ -55,8 +55,8 @@ def grasp(probe: Probe) -> float:
 def fisher(probe: Probe) -> float:
     """Half the mean squared activation times gradient of each weight's channel (Turner et al., 2020, arXiv:1906.04113).
 
-    The paper sums over channels, whose weights go together; published scores are sums over weights (arXiv:2101.08134), as
-    all other proxies of this file.
+    The paper sums over channels, whose weights go together; published scores are sums over weights (arXiv:2101.08134),
+    as all other proxies of this file.
     """
     total = 0.0
     with torch.no_grad():
