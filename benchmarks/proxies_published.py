@@ -98,7 +98,8 @@ def main() -> None:
     again = scored(rows[: args.again], args.seed + 1)
     ranks = compared(ours, again, theirs, twins(table.subset(listed)))
     counted = [name for name in COUNTED if name in ours]
-    whole = scored(listed, args.seed, counted).assign(accuracy=table.targets["val_accuracy"].to_numpy()[listed])
+    whole = scored(listed, args.seed, counted) if counted else pd.DataFrame(index=listed)
+    whole["accuracy"] = table.targets["val_accuracy"].to_numpy()[listed]
     accuracy = correlated(ours, again, theirs, whole)
     text = report(args, len(listed), ours, ranks, accuracy)
     show(text)
