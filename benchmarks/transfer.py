@@ -11,10 +11,11 @@ data sets one row an isomorphism class takes part: Kendall's tau, beside that of
 
 The priors of the predictor `transfer`, and which candidates there are and how they are weighed, were chosen on the
 tasks called choosing: the nine devices that are sources in HELP's setting, each played in turn by the eight others;
-cls_50_1000, seg and video of NAS-Bench-MR; jigsaw, room_layout and class_object of TransNAS-Bench-101. The other tasks
-are reporting. That source tasks are smoothed was decided by a table that showed the other data sets too. The two devices
-of HELP's setting had been measured once (.9824, .9926) before the last decisions, which the choosing tasks took: counts
-of operations in the models of tasks, `transfer` with and without the other features, a penalty worth fifty rows.
+cls_50_1000, seg and video of NAS-Bench-MR; jigsaw, room_layout and class_object of TransNAS-Bench-101. The other
+tasks are reporting. That source tasks are smoothed was decided by a table that showed the other data sets too. The
+two devices of HELP's setting had been measured once (.9824, .9926) before the last decisions, which the choosing
+tasks took: counts of operations in the models of tasks, `transfer` with and without the other features, a penalty
+worth fifty rows.
 
 What is finished is in a journal: whatever ends it, the same command goes on.
 """
