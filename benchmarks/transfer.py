@@ -3,6 +3,7 @@
     python benchmarks/transfer.py help       HELP's setting: ten samples of two devices each, 900 of nine others
     python benchmarks/transfer.py devices    the same of eleven devices in turn, the ten others as sources
     python benchmarks/transfer.py datasets   NAS-Bench-MR and TransNAS-Bench-101 micro, the other tasks as sources
+    python benchmarks/transfer.py lookup     sums of block latencies beside those of whole networks, on this machine
 
 Devices are those of NAS-Bench-201 that HELP (Lee et al., 2021) publishes. Source devices have the same 900 random
 cells, whatever the seed; the target's ten are drawn from the others. Tested are all cells but these ten: Spearman's
@@ -36,7 +37,7 @@ from scipy.stats import spearmanr
 
 import surronas as sn
 from surronas.journal import Journal
-from surronas.transfer import SourceTasks, suggest_reference_architectures
+from surronas.transfer import SourceTasks, measure_blocks, measure_latency, suggest_reference_architectures
 
 REPORTING = ("latency_gold_6226_ms", "latency_titan_rtx_256_ms")
 SETTINGS = ("cls_50_1000_top1", "cls_50_100_top1", "cls_10_1000_top1", "seg_mIoU", "video_top1")
@@ -150,14 +151,32 @@ def report_datasets(frame: pd.DataFrame) -> None:
     show(rows.groupby("table")[["none", "transfer", "gain"]].mean().round(3).to_string())
 
 
+def look_up() -> None:
+    """What blocks take together, and the network whole: each measured with nothing else running."""
+    for name in ("nasbench201", "mbconv"):
+        space = sn.get_space(name)
+        archs = space.canonical(space.sample(30, random_state=3))
+        prices = measure_blocks(space, archs)
+        whole = measure_latency([space.build(arch) for arch in archs], (1,))["latency_ms"].to_numpy()
+        share = prices.latency(archs) / whole
+        rho = spearmanr(share * whole, whole).statistic
+        show(
+            f"{name}: 30 networks of {whole.min():.2f} to {whole.max():.2f} ms, {len(prices)} blocks: "
+            f"Spearman {rho:.3f}; the sum is {np.median(share):.2f} of the whole ({share.min():.2f} to {share.max():.2f})"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("help", "devices", "datasets"))
+    parser.add_argument("what", choices=("help", "devices", "datasets", "lookup"))
     parser.add_argument("--repeats", type=int, default=10, help="seeds")
     parser.add_argument("--k", type=int, default=10, help="labels of the target")
     parser.add_argument("--choose", nargs="+", default=["random"], choices=("random", "suggested"), help="which cells")
     parser.add_argument("--out", type=Path, default=Path("runs/transfer"), help="folder of journals")
     args = parser.parse_args()
+    if args.what == "lookup":
+        look_up()
+        return
     journal = Journal(args.out / f"{args.what}.jsonl", {"what": args.what, "k": args.k})
     names = ("table", "target", "seed", "method", "choose")
     done = [{name: cell[name] for name in names if name in cell} for cell in journal.cells]
