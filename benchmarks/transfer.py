@@ -160,9 +160,10 @@ def look_up() -> None:
         whole = measure_latency([space.build(arch) for arch in archs], (1,))["latency_ms"].to_numpy()
         share = prices.latency(archs) / whole
         rho = spearmanr(share * whole, whole).statistic
+        shares = f"{np.median(share):.2f} of the whole ({share.min():.2f} to {share.max():.2f})"
         show(
             f"{name}: 30 networks of {whole.min():.2f} to {whole.max():.2f} ms, {len(prices)} blocks: "
-            f"Spearman {rho:.3f}; the sum is {np.median(share):.2f} of the whole ({share.min():.2f} to {share.max():.2f})"
+            f"Spearman {rho:.3f}; the sum is {shares}"
         )
 
 
