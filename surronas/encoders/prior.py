@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from surronas.encoders import get_encoder, register_encoder
 from surronas.encoders.base import Blocks, Encoder, FloatArray
 from surronas.encoders.features import distinct_forms, features
+from surronas.exceptions import InvalidInputError
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
 
@@ -81,6 +82,13 @@ class Prior(Encoder):
 
     def _fit(self, C: IntArray) -> None:
         self.encoder_ = get_encoder(self.encoder, space=self.space_).fit(C)
+        d = len(self.encoder_.get_feature_names_out())
+        for name, regressor in self.regressors().items():
+            if getattr(regressor, "n_features_in_", d) != d:
+                raise InvalidInputError(
+                    f"The model of the task {name!r} must be one of the {d} features of {self.encoder!r}. "
+                    f"Got one of {regressor.n_features_in_}."
+                )
 
     def _names(self) -> list[str]:
         return list(self.models or ())

@@ -9,6 +9,7 @@ from scipy.stats import spearmanr
 
 import surronas as sn
 from surronas.exceptions import InvalidInputError, SurronasError
+from surronas.io import read_archive, write_archive
 from surronas.selection.targets import LogScores, TargetScores
 from surronas.spaces import as_drawn, get_space
 from surronas.transfer import SourceTasks, source
@@ -170,3 +171,25 @@ def test_a_predictor_that_is_not_registered_is_not_saved(tmp_path):
     with pytest.raises(SurronasError, match="Only registered predictors can be saved"):
         model.save(tmp_path / "a")
     task.regressor = kept
+
+
+def test_a_file_whose_tasks_are_not_what_it_says_is_refused(tmp_path):
+    sn.fit_predictor(space=SIZES, source=DATASETS).save(tmp_path / "a")
+    head, parts = read_archive(tmp_path / "a", "surronas surrogate", 1)
+    good = {name: value for name, value in head.items() if name not in ("kind", "version", "parts")}
+
+    def forged(change, without=None):
+        kept = {name: content for name, content in parts.items() if name != without}
+        write_archive(tmp_path / "b", "surronas surrogate", 1, {**good, **change}, kept)
+        return tmp_path / "b"
+
+    tasks = good["regressors"]["prior"]
+    for change, without in (
+        ({"regressors": {"prior": [(task, "linear") for task, _ in tasks]}}, None),
+        ({}, "prior1.skops"),
+        ({"kinds": {"prior": "one_hot"}}, None),
+        ({"encoders": {"prior": {"encoder": "prior"}}}, None),
+    ):
+        with pytest.raises(SurronasError):
+            sn.load_predictor(forged(change, without)).predict(NETS[:3])
+    assert len(sn.load_predictor(forged({})).predict(NETS[:3])) == 3
