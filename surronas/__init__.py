@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from surronas.lazy import on_first_use
 
 __version__ = "0.1.0"
 
@@ -81,13 +82,4 @@ if TYPE_CHECKING:
     from surronas.spaces import Gene, SearchSpace, get_space, list_spaces
     from surronas.surrogate import Surrogate, load_predictor
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'surronas' has no attribute {name!r}")
-    home = import_module(_HOMES[name])
-    return home if home.__name__ == f"surronas.{name}" else getattr(home, name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)

@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from surronas.lazy import on_first_use
 
 # Where each public name lives; imported on first use, so that the command line stays quick.
 _HOMES = {
@@ -69,12 +70,4 @@ if TYPE_CHECKING:
     from surronas.meta.training import train_metad2a
     from surronas.meta.variation import Variation
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'surronas.meta' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from surronas.lazy import on_first_use
 from surronas.transfer.references import suggest_reference_architectures
 from surronas.transfer.source import Source, SourceTasks, as_source
 
@@ -24,8 +24,4 @@ if TYPE_CHECKING:
     from surronas.transfer.latency import measure_latency
     from surronas.transfer.lookup import measure_blocks
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'surronas.transfer' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)
