@@ -15,7 +15,7 @@ from surronas.encoders import get_encoder
 from surronas.encoders.features import encode, features
 from surronas.predictors import get_predictor
 from surronas.predictors.base import FloatArray, Predictor
-from surronas.selection.candidates import Candidate
+from surronas.selection.candidates import SOURCE, Candidate
 from surronas.selection.conformal import Conformal
 from surronas.selection.rules import tau
 from surronas.selection.switching import AdaptiveSwitching, HeldOut
@@ -173,8 +173,8 @@ def _cheap(switching: AdaptiveSwitching, held_out: HeldOut) -> list[tuple[str, s
                 predicted[own] = line.fit(F[~own], z[~own], encoder.blocks_, 0).predict(F[own])
         found.append(("cost_linear", "A line through parameters and multiply-adds", predicted))
     given = switching.encoders or {}
-    if given.keys() & {"prior", "aggregate"} or space.has_cost:
-        prior = get_encoder("prior" if "prior" in given else "aggregate", given=given, space=space)
+    if given.keys() & {SOURCE, "aggregate"} or space.has_cost:
+        prior = get_encoder(SOURCE if SOURCE in given else "aggregate", given=given, space=space)
         order = features(prior.fit(held_out.archs), held_out.archs).mean(axis=1)
         way = -1 if (tau(z, order) or 0) < 0 else 1
         found.append(("untrained", f"What orders the space untrained{', reversed,' if way < 0 else ''}", way * order))
