@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from moocore import hypervolume
-from pages import markdown
+from pages import legend, markdown, svg
 from rich import print as show
 
 import surronas as sn
@@ -188,10 +188,8 @@ def section(name: str, curves: dict[str, Any]) -> str:
 def picture(panels: dict[str, dict[str, Any]]) -> str:
     """A panel a table: the mean distance from the true front's hypervolume, logarithmic in both directions."""
     width, height = 440, 320
-    parts = [
-        f'<rect width="{2 * width}" height="{height * ((len(panels) + 1) // 2) + 24}" fill="#fff"/>',
-        "<style>text{fill:#555}.title{fill:#222}.grid{stroke:#e4e4e4}.axis,.tick{stroke:#888}</style>",
-    ]
+    foot = height * ((len(panels) + 1) // 2)
+    parts = legend(COLOURS, 56, foot + 8, 140)
     for i, (name, curves) in enumerate(panels.items()):
         box = Frame(width, height, left=56, right=16, top=30)
         means = {search: np.log10(np.maximum(1 - curve.mean(axis=0), 1e-5)) for search, curve in curves.items()}
@@ -208,12 +206,7 @@ def picture(panels: dict[str, dict[str, Any]]) -> str:
                 f"<title>{search}</title></polyline>"
             )
         parts.append(f'<g transform="translate({width * (i % 2)} {height * (i // 2)})">{"".join(inside)}</g>')
-    foot = height * ((len(panels) + 1) // 2)
-    for i, (search, colour) in enumerate(COLOURS.items()):
-        parts.append(f'<rect x="{56 + 140 * i}" y="{foot + 8}" width="16" height="4" fill="{colour}"/>')
-        parts.append(text_at(78 + 140 * i, foot + 14, search, "start"))
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * width} {foot + 24}"'
-    return f'{head} font-family="sans-serif" font-size="12">{"".join(parts)}</svg>\n'
+    return svg(2 * width, foot + 24, parts)
 
 
 def page(panels: dict[str, dict[str, Any]], figure: str, command: str) -> str:

@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from pages import markdown
+from pages import legend, markdown, svg
 from rich import print as show
 from supernet_adaptation import fitted
 
@@ -251,10 +251,7 @@ def report(journal: Journal, args: Any) -> tuple[str, str]:
 def picture(panels: list[Any], split: str) -> str:
     """A panel a data set: answers by budget, the seeds' mean, and a band from the least to the greatest."""
     width, height = 420, 330
-    parts = [
-        f'<rect width="{width * len(panels)}" height="{height + 24}" fill="#fff"/>',
-        "<style>text{fill:#555}.title{fill:#222}.grid{stroke:#e4e4e4}.axis,.tick{stroke:#888}</style>",
-    ]
+    parts = legend(dict(zip(METHODS, COLOURS, strict=True)), 60, height + 8, 120)
     for i, (name, budgets, curves) in enumerate(panels):
         box = Frame(width, height, left=56, right=16, top=30)
         every = np.concatenate(list(curves.values()))
@@ -274,11 +271,7 @@ def picture(panels: list[Any], split: str) -> str:
                 f"<title>{method}</title></polyline>"
             )
         parts.append(f'<g transform="translate({width * i} 0)">{"".join(inside)}</g>')
-    for i, (method, colour) in enumerate(zip(METHODS, COLOURS, strict=True)):
-        parts.append(f'<rect x="{60 + 120 * i}" y="{height + 8}" width="16" height="4" fill="{colour}"/>')
-        parts.append(text_at(82 + 120 * i, height + 14, method, "start"))
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width * len(panels)} {height + 24}" '
-    return f'{head}font-family="sans-serif" font-size="12">{"".join(parts)}</svg>'
+    return svg(width * len(panels), height + 24, parts)
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from pages import markdown
+from pages import markdown, svg
 from rich import print as show
 from scipy.stats import kendalltau
 
@@ -184,8 +184,6 @@ def picture(frame: pd.DataFrame) -> str:
     x, y = box.x(xs[0], xs[-1]), box.y(ys[0], ys[-1])
     labels = {value: number(value, xs[1] - xs[0]) for value in xs}
     parts = [
-        '<rect width="640" height="440" fill="#fff"/>',
-        "<style>text{fill:#555}.title{fill:#222}.grid{stroke:#e4e4e4}.axis,.tick{stroke:#888}</style>",
         box.grid(
             x, y, labels, ys, "with the supernet's weights: CIFAR-10 test top-1, %", "trained alone: test top-1, %"
         ),
@@ -200,8 +198,7 @@ def picture(frame: pd.DataFrame) -> str:
         )
     scale = f"{frame['madds'].min():.0f} M (light) to {frame['madds'].max():.0f} M (dark) multiply-adds"
     parts.append(text_at(72, 26, scale, "start"))
-    head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 440" font-family="sans-serif" font-size="12">'
-    return f"{head}{''.join(parts)}</svg>"
+    return svg(640, 440, parts)
 
 
 if __name__ == "__main__":
