@@ -38,6 +38,7 @@ def fit_predictor(
     images: Any = None,
     random_state: RandomState = None,
     n_jobs: int | None = None,
+    time_budget: float | None = None,
 ) -> Surrogate:
     """Fit the best surrogate for a search space.
 
@@ -76,6 +77,11 @@ def fit_predictor(
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Candidates are tried in parallel through joblib; the result does not depend on it.
+    time_budget : float or None, default=None
+        Seconds for computing features and for trying and fitting candidates. Quick candidates are tried first, none is
+        begun whose predicted end is too late, and ``selection_`` says of which. The quickest that can rank is fitted
+        in any case. With a budget the surrogate depends on the machine's speed: only without one is it the same for
+        the same ``random_state``.
 
     Returns
     -------
@@ -85,7 +91,8 @@ def fit_predictor(
     ------
     InvalidInputError
         For an architecture that is none of the space, targets that are not finite, lengths that differ,
-        one architecture, or none where a predictor or an encoder is asked for or nothing orders the space.
+        one architecture, or none where a predictor or an encoder is asked for or nothing orders the space;
+        for a time budget that is not positive.
 
     Examples
     --------
@@ -131,7 +138,15 @@ def fit_predictor(
     candidates = resolve_candidates(predictor, encoder, space, "zero_cost" in given, prior, n=len(genotypes))
     given = used_encoders(given, [candidate.encoder for candidate in candidates])
     log = known is not None and known.log
-    switching = AdaptiveSwitching(candidates, space, random_state=random_state, n_jobs=n_jobs, encoders=given, log=log)
+    switching = AdaptiveSwitching(
+        candidates,
+        space,
+        random_state=random_state,
+        n_jobs=n_jobs,
+        encoders=given,
+        log=log,
+        time_budget=time_budget,
+    )
     return Surrogate(space, switching.fit(space.canonical(genotypes), targets), target)
 
 

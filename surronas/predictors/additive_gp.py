@@ -99,6 +99,10 @@ class AdditiveGaussianProcess(Predictor):
             stds.append(np.sqrt(np.maximum(prior - explained, 1e-12)))
         return np.concatenate(means), np.concatenate(stds)
 
+    def _predict_mean(self, X: FloatArray) -> FloatArray:
+        parts = [(X[start : start + _CHUNK] - self.center_) / self.scale_ for start in range(0, len(X), _CHUNK)]
+        return np.concatenate([np.empty(0), *(self._covariance(part) @ self.dual_ for part in parts)])
+
     def _covariances(self, X: FloatArray, noise: bool) -> FloatArray:
         b, q, _ = X.shape
         rows = (X - self.center_) / self.scale_

@@ -49,15 +49,19 @@ class Residual(GaussianProcess):
             super()._fit(X[:, ~self.is_prior_], residual)
 
     def _predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
-        prior = X[:, self.is_prior_].mean(axis=1) if self.is_prior_.any() else np.zeros(len(X))
-        line = self.slope_ * (prior - self.prior_mean_) / self.prior_scale_
+        line = self._line(X)
         if not self.rest_widths_:
             return line, np.full(len(X), max(self.residual_std_, 1e-6))
         mean, std = super()._predict(X[:, ~self.is_prior_])
         return line + mean, std
 
     def _predict_mean(self, X: FloatArray) -> FloatArray:
-        return self._predict(X)[0]
+        line = self._line(X)
+        return line + super()._predict_mean(X[:, ~self.is_prior_]) if self.rest_widths_ else line
+
+    def _line(self, X: FloatArray) -> FloatArray:
+        prior = X[:, self.is_prior_].mean(axis=1) if self.is_prior_.any() else np.zeros(len(X))
+        return np.asarray(self.slope_ * (prior - self.prior_mean_) / self.prior_scale_)
 
     def _covariances(self, X: FloatArray, noise: bool) -> FloatArray:
         if not self.rest_widths_:

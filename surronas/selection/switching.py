@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,20 +20,22 @@ from surronas.parallel import Alone, check_n_jobs
 from surronas.predictors import Predictor
 from surronas.predictors.base import FloatArray
 from surronas.predictors.mean import Mean
+from surronas.selection.budget import TimeBudget
 from surronas.selection.candidates import Candidate
 from surronas.selection.chance import safe_factor
 from surronas.selection.conformal import Conformal
-from surronas.selection.rules import RULES, OutOfFold, tau
+from surronas.selection.cross_validation import cross_validate, split_folds
+from surronas.selection.rules import RULES
 from surronas.selection.targets import LogScores, TargetScores
+from surronas.selection.trials import Trial
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray, RandomState
 from surronas.threads import quietly
 
 __all__ = ["AdaptiveSwitching", "HeldOut"]
 
-_FIRST_ROUND = 2
-_LEAST = 4  # of as many, each fold has two to rank
 _EXPONENT = 0.35
+_STATUSES = ("chosen", "kept", "dropped", "untried", "failed")  # as ``selection_`` sorts them
 
 # The columns of ``selection_``, so that a saved record gets its types back.
 RECORD = {
@@ -91,6 +92,11 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         Unfitted encoders with parameters of their own, which candidates mean by these names.
     log : bool, default=False
         Whether scores are logarithms, where all targets are positive.
+    time_budget : float or None, default=None
+        Seconds that ``fit`` may take: its end is predicted, and no candidate begun that would put it off beyond.
+        Candidates are tried one after another, those first that took least time on an eighth of the rows, and the
+        quickest one that can rank is tried in any case, so that a small budget may be exceeded. What is chosen then
+        depends on the speed of the machine: only without a budget does the seed settle it.
 
     Attributes
     ----------
@@ -98,7 +104,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         A row a candidate, best first: encoder, predictor, tau (Kendall's, over all its out-of-fold
         predictions), tau_std (over folds), seconds, arch_seconds (what the encoder takes for a new architecture,
         where it scores networks; NaN for given scores of unknown price), weight, status (``chosen``, ``kept``,
-        ``dropped``, ``failed``) and reason.
+        ``dropped``, ``untried``, ``failed``) and reason.
     members_ : list of (Candidate, Predictor, float)
         The chosen candidates, fitted to all rows, with their weights.
     held_out_ : HeldOut or None
@@ -120,6 +126,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         n_jobs: int | None = None,
         encoders: Mapping[str, Encoder] | None = None,
         log: bool = False,
+        time_budget: float | None = None,
     ) -> None:
         self.candidates = candidates
         self.space = space
@@ -129,6 +136,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         self.n_jobs = n_jobs
         self.encoders = encoders
         self.log = log
+        self.time_budget = time_budget
 
     def fit(self, X: IntArray, y: FloatArray) -> AdaptiveSwitching:
         """Try, choose and refit.
@@ -154,16 +162,15 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         check_n_jobs(self.n_jobs)
         self.y_, self.targets_ = y, self._scores_of(y)
         z = self.targets_.scores
-        fold = self._folds(X, rng)
+        fold = split_folds(self.space, X, self.n_folds, rng)
+        n_folds = len(np.unique(fold))
+        budget = None if self.time_budget is None else TimeBudget(self.time_budget, n_folds, self.n_jobs)
         encoded = encode(self.space, [c.encoder for c in self.candidates], X, self.encoders)
         seeds = rng.randint(2**31 - 1, size=len(self.candidates))
-        trials = [_Trial(c, int(seed), *encoded[c.encoder]) for c, seed in zip(self.candidates, seeds, strict=True)]
+        trials = [Trial(c, int(seed), *encoded[c.encoder]) for c, seed in zip(self.candidates, seeds, strict=True)]
 
-        folds = np.unique(fold)
         with Parallel(n_jobs=self.n_jobs) as parallel:
-            self._try(parallel, trials, folds[:_FIRST_ROUND], fold, z)
-            self._drop(trials, fold, z)
-            self._try(parallel, [t for t in trials if t.status == "kept"], folds[_FIRST_ROUND:], fold, z)
+            cross_validate(parallel, trials, fold, z, budget)
             kept = {t.candidate.name: t for t in trials if t.status == "kept"}
             tried = {name: t.out_of_fold() for name, t in kept.items()}
             transfers = {name for name, t in kept.items() if t.candidate.transfers}
@@ -180,7 +187,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         self.encoders_ = {t.candidate.encoder: t.encoder for t in chosen}
         mean, std = _blend([(t.mean, t.std, t.weight) for t in chosen])
         self.held_out_: HeldOut | None = HeldOut(X, fold, mean, std)
-        self.conformal_ = Conformal(np.abs(z - mean) / std * _learning(z, mean, len(folds)))
+        self.conformal_ = Conformal(np.abs(z - mean) / std * _learning(z, mean, n_folds))
         self.selection_ = self._record(trials, z)
         return self
 
@@ -214,10 +221,10 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: IntArray, return_std: bool = False) -> Any:
         """(n, n_genes) canonical genotypes -> mean (n,), and with ``return_std`` also std (n,), in the unit of y."""
-        mean, spread = self.predict_scores(X)
         inverse = self.targets_.inverse
         if not return_std:
-            return inverse(mean)
+            return inverse(self._means(X))
+        mean, spread = self.predict_scores(X)
         return inverse(mean), (inverse(mean + spread) - inverse(mean - spread)) / 2
 
     def predict_scores(self, X: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -277,49 +284,27 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "members_")
         if not len(X):
             return np.empty(0), np.empty(0)
-        forms, form_of = distinct_forms(self.space, X)
-        encoded = {name: features(encoder, forms) for name, encoder in self.encoders_.items()}
+        encoded, form_of = self._encode(X)
         with quietly():
             parts = [(*model.predict(encoded[c.encoder], return_std=True), w) for c, model, w in self.members_]
         mean, std = _blend(parts)
         return mean[form_of], std[form_of]
 
-    def _folds(self, X: IntArray, rng: np.random.RandomState) -> IntArray:
-        """(n,) fold of each row; isomorphic rows share one."""
-        _, group = np.unique(self.space.rank(self.space.representatives(X)), return_inverse=True)
-        distinct = int(group.max()) + 1
-        # A fold of one architecture ranks nothing; of three, there is no other that leaves two to learn from.
-        n_folds = 3 if distinct == 3 else max(min(self.n_folds, distinct // 2), 2)
-        return np.asarray((rng.permutation(distinct) % n_folds)[group])
+    def _means(self, X: IntArray) -> FloatArray:
+        """Blended scores alone: of a Gaussian process the std takes most of the time."""
+        check_is_fitted(self, "members_")
+        if not len(X):
+            return np.empty(0)
+        encoded, form_of = self._encode(X)
+        with quietly():
+            return _mixed([(model.predict(encoded[c.encoder]), w) for c, model, w in self.members_])[form_of]
 
-    def _try(
-        self, parallel: Parallel, trials: Sequence[_Trial], folds: IntArray, fold: IntArray, z: FloatArray
-    ) -> None:
-        tasks = [(trial, k) for trial in trials for k in folds if (fold != k).sum() >= 2]
-        one_fold = delayed(Alone(_one_fold))
-        outcomes = parallel(
-            one_fold(t.candidate, t.features, t.encoder.blocks_, t.seed, z, fold == k) for t, k in tasks
-        )
-        for (trial, k), outcome in zip(tasks, outcomes, strict=True):
-            trial.take(fold == k, z, *outcome)
+    def _encode(self, X: IntArray) -> tuple[dict[str, FloatArray], IntArray]:
+        """Features of the different architectures by encoder, and which of them each row is."""
+        forms, form_of = distinct_forms(self.space, X)
+        return {name: features(encoder, forms) for name, encoder in self.encoders_.items()}, form_of
 
-    def _drop(self, trials: Sequence[_Trial], fold: IntArray, z: FloatArray) -> None:
-        """Drop candidates that cannot rank, or are behind the best by two standard errors of a difference of taus."""
-        for trial in trials:
-            if trial.status == "kept" and np.isnan(trial.taus).any():
-                trial.status, trial.reason = "dropped", trial.defect()
-        scores = {t: t.score(z) for t in trials if t.status == "kept" and np.isfinite(t.score(z))}
-        if not scores:
-            return
-        best = max(scores.values())
-        m = int((fold < _FIRST_ROUND).sum())
-        margin = 2 * np.sqrt(2 * (2 * m + 5) / (9 * m * (m - 1))) * np.sqrt(1 - best**2) if m >= 20 else np.inf
-        for trial, score in scores.items():
-            if score < best - max(margin, 0.02):
-                trial.status = "dropped"
-                trial.reason = f"tau {score:.3f} after {_FIRST_ROUND} folds, the best had {best:.3f}"
-
-    def _fallback(self, trials: Sequence[_Trial], X: IntArray) -> _Trial:
+    def _fallback(self, trials: Sequence[Trial], X: IntArray) -> Trial:
         """Other tasks or the training mean, where no candidate could rank; an error where none could even be fitted."""
         if all(t.status == "failed" for t in trials):
             raise FitError("Every candidate failed. " + " ".join(f"{t.candidate.name}: {t.reason}." for t in trials))
@@ -327,15 +312,15 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
             if trial.status == "kept" and trial.candidate.transfers and np.isfinite(trial.mean).all():
                 trial.reason = f"{trial.defect()}: other tasks are believed"
                 return trial
-        trial = _Trial(Candidate("one_hot", Mean()), 0, *encode(self.space, ["one_hot"], X)["one_hot"])
+        trial = Trial(Candidate("one_hot", Mean()), 0, *encode(self.space, ["one_hot"], X)["one_hot"])
         trial.mean, trial.std = np.zeros(len(X)), np.ones(len(X))
         trial.reason = "no candidate could rank the architectures"
         trials.append(trial)  # type: ignore[attr-defined]
         return trial
 
-    def _record(self, trials: Sequence[_Trial], z: FloatArray) -> pd.DataFrame:
+    def _record(self, trials: Sequence[Trial], z: FloatArray) -> pd.DataFrame:
         frame = pd.DataFrame([t.record(z) for t in trials]).astype(RECORD)
-        order = frame.assign(rank=frame["status"].map({"chosen": 0, "kept": 1, "dropped": 2, "failed": 3}))
+        order = frame.assign(rank=frame["status"].map(_STATUSES.index))
         order = order.sort_values(["rank", "weight", "tau"], ascending=[True, False, False], kind="stable")
         return order.drop(columns="rank").reset_index(drop=True)
 
@@ -352,77 +337,13 @@ def _learning(z: FloatArray, mean: FloatArray, n_folds: int) -> float:
     return float((1 - 1 / n_folds) ** (_EXPONENT * explained))
 
 
-class _Trial:
-    """One candidate's way through cross-validation."""
-
-    def __init__(self, candidate: Candidate, seed: int, encoder: Any, features: FloatArray) -> None:
-        self.candidate, self.seed, self.encoder, self.features = candidate, seed, encoder, features
-        self.mean = np.full(len(features), np.nan)
-        self.std = np.full(len(features), np.nan)
-        self.taus: list[float] = []
-        self.seconds = 0.0
-        self.status, self.reason, self.weight = "kept", "", 0.0
-
-    def take(self, rows: Any, z: FloatArray, mean: Any, std: Any, seconds: float, error: str) -> None:
-        self.seconds += seconds
-        if error:
-            self.status, self.reason = "failed", error
-            return
-        self.mean[rows], self.std[rows] = mean, std
-        if np.ptp(z[rows]) > 0:  # equal targets cannot be ranked, and that is no fault of the candidate
-            self.taus.append(tau(z[rows], mean))
-
-    def score(self, z: FloatArray) -> float:
-        """Tau over all rows predicted so far."""
-        done = np.isfinite(self.mean)
-        return tau(z[done], self.mean[done]) if done.sum() > 1 else float("nan")
-
-    def out_of_fold(self) -> OutOfFold:
-        return OutOfFold(self.mean, self.std, np.array(self.taus or [np.nan]))
-
-    def defect(self) -> str:
-        """Why its out-of-fold predictions rank nothing."""
-        if np.isnan(self.taus).any():
-            return "constant predictions in a fold"
-        return (
-            "too few architectures to cross-validate"
-            if np.isnan(self.mean).any() or len(self.mean) < _LEAST
-            else "no fold has two different targets"
-        )
-
-    def record(self, z: FloatArray) -> dict[str, Any]:
-        taus = np.array(self.taus)
-        return {
-            "encoder": self.candidate.encoder,
-            "predictor": self.candidate.predictor_name,
-            "tau": self.score(z),
-            "tau_std": float(taus.std()) if len(taus) else float("nan"),
-            "seconds": self.seconds,
-            "arch_seconds": self.encoder.seconds_,
-            "weight": self.weight,
-            "status": self.status,
-            "reason": self.reason,
-        }
-
-
-def _one_fold(
-    candidate: Candidate, F: FloatArray, blocks: Any, seed: int, z: FloatArray, held_out: Any
-) -> tuple[Any, Any, float, str]:
-    """(mean, std, seconds, error) of the held-out rows."""
-    start = time.perf_counter()
-    try:
-        model: Predictor = candidate.fit(F[~held_out], z[~held_out], blocks, seed)
-        mean, std = model.predict(F[held_out], return_std=True)
-    except Exception as error:  # noqa: BLE001  a candidate may fail in any way; the others go on and the record says how
-        return None, None, time.perf_counter() - start, f"{type(error).__name__}: {error}"
-    if not (np.isfinite(mean).all() and np.isfinite(std).all()):
-        return None, None, time.perf_counter() - start, "predictions are not finite"
-    return mean, std, time.perf_counter() - start, ""
-
-
 def _blend(parts: Sequence[tuple[FloatArray, FloatArray, float]]) -> tuple[FloatArray, FloatArray]:
     """Mean and std of the mixture."""
-    total = sum(weight for _, _, weight in parts)
-    mean = sum(weight / total * mean for mean, _, weight in parts)
-    square = sum(weight / total * (std**2 + mean_**2) for mean_, std, weight in parts)
-    return np.asarray(mean), np.sqrt(np.maximum(np.asarray(square) - np.asarray(mean) ** 2, 1e-12))
+    mean = _mixed([(mean, weight) for mean, _, weight in parts])
+    square = _mixed([(std**2 + mean**2, weight) for mean, std, weight in parts])
+    return mean, np.sqrt(np.maximum(square - mean**2, 1e-12))
+
+
+def _mixed(parts: Sequence[tuple[FloatArray, float]]) -> FloatArray:
+    total = sum(weight for _, weight in parts)
+    return np.asarray(sum(weight / total * values for values, weight in parts))

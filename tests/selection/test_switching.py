@@ -13,6 +13,7 @@ from sklearn.model_selection import KFold
 from surronas.exceptions import FitError, InvalidInputError
 from surronas.predictors import Predictor, get_predictor
 from surronas.selection import AdaptiveSwitching, Candidate
+from surronas.selection.cross_validation import split_folds
 from surronas.selection.rules import RULES
 from surronas.spaces import Gene, SearchSpace, get_space
 
@@ -200,8 +201,7 @@ def test_isomorphic_rows_share_a_fold():
 def test_isomorphic_cells_of_a_space_share_a_fold():
     space = get_space("nasbench201")
     members, group = space.isomorphs(np.unique(space.canonical(space.sample(60, random_state=0)), axis=0))
-    model = AdaptiveSwitching([Candidate("one_hot", get_predictor("linear"))], space, random_state=0)
-    fold = model._folds(members, np.random.RandomState(0))
+    fold = split_folds(space, members, 5, np.random.RandomState(0))
     assert len(members) > 2 * (group.max() + 1)
     assert all(len(set(fold[group == g])) == 1 for g in group)
     assert set(fold) == set(range(5))
@@ -209,7 +209,7 @@ def test_isomorphic_cells_of_a_space_share_a_fold():
 
 def test_folds_are_balanced_and_at_least_two_wide():
     for n in (4, 7, 10, 33):
-        fold = switching("linear")._folds(X[:n], np.random.RandomState(0))
+        fold = split_folds(SPACE, X[:n], 5, np.random.RandomState(0))
         sizes = np.bincount(fold)
         assert sizes.max() - sizes.min() <= 1
         assert sizes.min() >= 2
@@ -225,7 +225,7 @@ def test_taus_are_those_of_refits_by_hand(monkeypatch):
     fold = np.empty(60, dtype=int)
     for k, (_, held_out) in enumerate(splitter.split(X)):
         fold[held_out] = k
-    monkeypatch.setattr(AdaptiveSwitching, "_folds", lambda *_: fold)
+    monkeypatch.setattr("surronas.selection.switching.split_folds", lambda *_: fold)
     model = switching("linear", encoder="one_hot").fit(X, Y)
     F = model.encoders_["one_hot"].transform(X)
     z = model.targets_.scores
