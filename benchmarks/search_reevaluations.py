@@ -30,8 +30,8 @@ from surronas.supernet.weights import load_supernet
 
 METHODS: dict[str, dict[str, Any]] = {
     "drift": {},
-    "drift, 0.02": {"tolerance": 0.02},
-    "drift, 0.1": {"tolerance": 0.1},
+    "drift, finer": {"tolerance": 0.002},
+    "drift, coarser": {"tolerance": 0.1},
     "all": {"tolerance": 0.0, "n_probes": 10**6},
 }
 SHARE = 1 / 3  # of the re-evaluations, at most, that all need

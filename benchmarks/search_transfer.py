@@ -4,7 +4,7 @@ For each data set and seed, which draws the training images and seeds everything
 
 - NAT adapts the supernet while it searches for error and multiply-adds;
 - "not adapted" is the same search of the supernet as it is, each subnet with a ridge head of its own, with as many
-  evaluations as NAT made, those again included;
+  evaluations as NAT made, those again included, in as many batches;
 - "fine-tuned" are subnets that the same search found on CIFAR-10, evenly from the smallest to the largest of its
   front: each gets a ridge head and is trained on by itself, all of them together for as long as NAT took on the same
   cores. What finding them took is not counted.
@@ -52,9 +52,9 @@ from surronas.supernet.training import Trainer
 from surronas.supernet.weights import load_supernet
 
 # Epochs of the adaptation and seeds. An epoch of 5,000 images is about 27 CPU-seconds, of the small sets 6.
-CASES = {"fashion_mnist": (10, 2), "sign_digits": (30, 2), "digits": (30, 3)}
+CASES = {"fashion_mnist": (10, 2), "sign_digits": (20, 2), "digits": (20, 3)}
 N_TRAIN, N_VALIDATION, VALIDATION_SHARE = 5000, 2000, 0.25
-N_EVALUATIONS, N_INITIAL, BATCH = 150, 30, 8
+N_EVALUATIONS, N_INITIAL, BATCH = 120, 30, 8
 MINUTES = 15
 METHODS = ("NAT", "not adapted", "fine-tuned")
 COLOURS = ("#2563eb", "#ca8a04", "#e4572e")
@@ -79,8 +79,9 @@ def evaluator_of(supernet: SuperNet, images: ImageData, args: Any, head: str | N
     )
 
 
-def search_of(evaluator: SupernetEvaluator, seed: int, args: Any, adapt: SupernetAdaptation | None = None) -> NAT:
-    return NAT(evaluator, n_initial=args.initial, batch_size=BATCH, adapt=adapt, random_state=seed, n_jobs=args.jobs)
+def search_of(evaluator: SupernetEvaluator, seed: int, args: Any, **options: Any) -> NAT:
+    options = {"n_initial": args.initial, "batch_size": BATCH} | options
+    return NAT(evaluator, random_state=seed, n_jobs=args.jobs, **options)
 
 
 def nat(
@@ -91,7 +92,7 @@ def nat(
     portions = 1 + (args.evaluations - args.initial) // every
     steps = ceil(epochs * max(1, len(images.indices["train"]) // recipe.batch_size) / portions)
     adapt = SupernetAdaptation(images, recipe, steps=steps, every=min(args.initial, every), **options)
-    return search_of(evaluator_of(new_head(supernet, images), images, args), seed, args, adapt)
+    return search_of(evaluator_of(new_head(supernet, images), images, args), seed, args, adapt=adapt)
 
 
 def seconds_of(result: Result) -> float:
@@ -144,8 +145,10 @@ def run(name: str, epochs: int, seed: int, journal: Journal, args: Any) -> None:
         rows = tried(adapted.supernet, images, found.front.archs, args)
         keep("NAT", rows, seconds=seconds_of(found), n=len(found.archive), again=again)
     if "not adapted" not in cells:
-        bare = search_of(evaluator_of(supernet, images, args, "ridge"), seed, args)
-        found = bare.run(folder / "bare", cells["NAT"]["n"] + cells["NAT"]["again"], progress=True)
+        n = cells["NAT"]["n"] + cells["NAT"]["again"]
+        batch = ceil(BATCH * (n - args.initial) / (cells["NAT"]["n"] - args.initial))
+        bare = search_of(evaluator_of(supernet, images, args, "ridge"), seed, args, batch_size=batch)
+        found = bare.run(folder / "bare", n, progress=True)
         rows = tried(supernet, images, found.front.archs, args, "ridge")
         keep("not adapted", rows, seconds=seconds_of(found), n=len(found.archive), again=0)
     if "fine-tuned" not in cells:

@@ -34,6 +34,8 @@ DISTRIBUTIONS: dict[str, Callable[[SearchSpace, IntArray], Distribution]] = {
     "tree": dependency_tree,
 }
 
+_AT_THE_END = 0.1
+
 
 @dataclass
 class SupernetAdaptation:
@@ -66,7 +68,7 @@ class SupernetAdaptation:
         Measured again after each portion: half of them of the front, the others drawn.
     tolerance : float
         An architecture whose contribution to the front's hypervolume is uncertain by more than this share of it is
-        measured again.
+        measured again; at the end of the search, by more than a tenth of that.
 
     Raises
     ------
@@ -86,7 +88,7 @@ class SupernetAdaptation:
     n_best: int = 100
     teacher: bool = True
     n_probes: int = 12
-    tolerance: float = 0.002
+    tolerance: float = 0.02
 
     def start(self, evaluator: Any, folder: Path | None) -> None:
         self._check(evaluator)
@@ -139,7 +141,7 @@ class SupernetAdaptation:
         drift = Drift(archive, version)
         doubt = np.where(old, drift.doubt(rng), 0.0)
         rows = np.argsort(-doubt, kind="stable")[: self.n_probes]
-        rows = rows[doubt[rows] > self.tolerance]
+        rows = rows[doubt[rows] > self.tolerance * (_AT_THE_END if last else 1)]
         if last and not len(rows):
             front = archive.moved(drift.mean, version).front_rows
             rows = front[old[front]]
