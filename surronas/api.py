@@ -14,10 +14,10 @@ from surronas.encoders.aggregate import Aggregate
 from surronas.encoders.zero_cost import ZeroCost
 from surronas.exceptions import InvalidInputError, SurronasWarning
 from surronas.predictors import Predictor
-from surronas.predictors.base import FloatArray
 from surronas.proxies.scorer import Scorer, noise_scorer
 from surronas.selection import AdaptiveSwitching, Untrained, resolve_candidates
 from surronas.selection.candidates import SOURCE
+from surronas.selection.targets import check_targets
 from surronas.spaces import SearchSpace, resolve_space
 from surronas.spaces.base import RandomState
 from surronas.surrogate import Surrogate
@@ -189,37 +189,3 @@ def proxy_encoder(proxies: Any, space: SearchSpace, n_jobs: int | None) -> Encod
         return ZeroCost(proxies)
     names = tuple(proxies) if isinstance(proxies, Iterable) and not isinstance(proxies, str) else proxies
     return ZeroCost(noise_scorer(names, n_jobs))
-
-
-def check_targets(y: Any, n: int) -> FloatArray:
-    """The targets of n architectures as float64; errors name the row."""
-    try:
-        values = np.asarray(y, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"The 'y' must be an array of numbers. Got {_first_other(y)}.") from error
-    if values.ndim != 1 or len(values) != n:
-        raise InvalidInputError(
-            f"The 'y' must have shape ({n},), one number an architecture in 'archs'. Got shape {values.shape}."
-        )
-    if n < 2:
-        raise InvalidInputError(f"The 'archs' must be at least two architectures. Got {n}.")
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        raise InvalidInputError(f"The 'y' must be finite. Got {values[bad[0]]} in row {bad[0]} ({len(bad)} such rows).")
-    if np.ptp(values) == 0:
-        warnings.warn(
-            f"All {n} targets in 'y' are {values[0]:g}: there is nothing to learn, every prediction is that value.",
-            SurronasWarning,
-            stacklevel=3,
-        )
-    return values
-
-
-def _first_other(y: Any) -> str:
-    """What in y is no number, for an error's text."""
-    for row, value in enumerate(y if isinstance(y, Iterable) else ()):
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            return f"{value!r} in row {row}"
-    return f"a {type(y).__name__}"

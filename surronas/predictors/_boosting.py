@@ -22,6 +22,14 @@ class Boosting(Predictor):
     """A few gradient-boosted ensembles of trees; a subclass names the objective and makes sense of the scores."""
 
     objective: dict[str, Any]
+    tunable = {
+        "n_rounds": {"low": 50, "high": 800, "log": True},
+        "learning_rate": {"low": 0.01, "high": 0.3, "log": True},
+        "max_depth": {"low": 2, "high": 8},
+        "min_child_weight": {"low": 0.1, "high": 16.0, "log": True},
+        "subsample": {"low": 0.4, "high": 1.0},
+        "max_features": {"low": 0.1, "high": 1.0},
+    }
 
     def __init__(
         self,

@@ -15,6 +15,8 @@ __all__ = ["Forest"]
 class Forest(Predictor):
     """A scikit-learn forest; a subclass names it in ``_estimator``."""
 
+    tunable = {"max_features": {"low": 0.05, "high": 1.0}, "min_samples_leaf": {"low": 1, "high": 8}}
+
     def __init__(
         self,
         n_trees: int = 200,

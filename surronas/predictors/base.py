@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,10 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     reads_graphs = False
     """Whether it is made for the features of the ``graph`` encoder."""
+
+    tunable: Mapping[str, Mapping[str, Any]] = {}
+    """The hyper-parameters that ``surronas.selection.tune`` tunes: the arguments of Optuna's distribution of each,
+    ``low`` and ``high`` (two ints for an int) with ``log`` or ``step``, or ``choices``."""
 
     def fit(self, X: Any, y: Any) -> Predictor:
         """Fit.

@@ -66,6 +66,14 @@ class GNN(Predictor):
     """
 
     reads_graphs = True
+    tunable = {
+        "loss": {"choices": ("rank", "mse")},
+        "hidden": {"low": 8, "high": 64, "log": True},
+        "n_layers": {"low": 1, "high": 5},
+        "steps": {"low": 75, "high": 600, "log": True},
+        "learning_rate": {"low": 1e-3, "high": 3e-2, "log": True},
+        "weight_decay": {"low": 1e-4, "high": 0.1, "log": True},
+    }
 
     def __init__(
         self,

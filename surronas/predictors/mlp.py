@@ -49,6 +49,13 @@ class MLP(Predictor):
     Lakshminarayanan et al. (2017), Simple and scalable predictive uncertainty estimation using deep ensembles.
     """
 
+    tunable = {
+        "hidden": {"low": 16, "high": 256, "log": True},
+        "steps": {"low": 100, "high": 800, "log": True},
+        "learning_rate": {"low": 1e-3, "high": 3e-2, "log": True},
+        "weight_decay": {"low": 1e-3, "high": 1.0, "log": True},
+    }
+
     def __init__(
         self,
         n_members: int = 5,

@@ -37,6 +37,11 @@ class RBF(Predictor):
     Regis, Shoemaker (2013), Combining radial basis function surrogates and dynamic coordinate search.
     """
 
+    tunable = {
+        "smoothing": {"low": 1e-3, "high": 10.0, "log": True},
+        "ridge": {"low": 1e-3, "high": 0.1, "log": True},
+    }
+
     def __init__(self, smoothing: float = 0.3, ridge: float = 0.1) -> None:
         self.smoothing = smoothing
         self.ridge = ridge

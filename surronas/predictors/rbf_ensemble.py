@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 
 from surronas.predictors import register_predictor
 from surronas.predictors.base import FloatArray, Predictor
-from surronas.predictors.rbf import anchored, ball, solve
+from surronas.predictors.rbf import RBF, anchored, ball, solve
 
 _MEMBERS, _ROWS = 32, 512  # members solved, and rows predicted, at a time, to bound the memory
 
@@ -36,6 +36,8 @@ class RBFEnsemble(Predictor):
     Lu, Sreekumar, Goodman, Banzhaf, Deb, Boddeti (2021), Neural architecture transfer, arXiv:2005.05859.
     Ho (1998), The random subspace method for constructing decision forests.
     """
+
+    tunable = {"max_features": {"low": 0.1, "high": 1.0}, **RBF.tunable}
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from surronas.exceptions import InvalidInputError
 from surronas.predictors.base import FloatArray
 from surronas.selection.trials import Trial, one_fold
 
-__all__ = ["TimeBudget"]
+__all__ = ["TimeBudget", "check_time_budget"]
 
 _FEW, _LEAST = 8, 16  # the part of the rows that is rehearsed on, and how many they are at least
 _REHEARSING = 0.25  # the share of the budget that goes into rehearsals at most
@@ -40,7 +40,7 @@ class TimeBudget:
     """
 
     def __init__(self, seconds: float, n_folds: int, n_jobs: int | None = None) -> None:
-        _check(seconds)
+        check_time_budget(seconds)
         self.seconds, self.n_folds, self.n_jobs = float(seconds), n_folds, effective_n_jobs(n_jobs)
         self._start = time.perf_counter()
         self._rehearsed: dict[Trial, float] = {}
@@ -93,7 +93,7 @@ class TimeBudget:
         return trial.seconds / trial.n_tried if trial.n_tried else self._rehearsed[trial]
 
 
-def _check(seconds: Any) -> None:
+def check_time_budget(seconds: Any) -> None:
     """Refuse what is no time."""
     number = isinstance(seconds, (int, float, np.integer, np.floating)) and not isinstance(seconds, bool)
     if not (number and seconds > 0):

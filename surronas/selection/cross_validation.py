@@ -14,7 +14,7 @@ from surronas.selection.trials import Trial, one_fold
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
 
-__all__ = ["cross_validate", "split_folds"]
+__all__ = ["cross_validate", "predict_folds", "split_folds"]
 
 _FIRST_ROUND = 2
 
@@ -52,17 +52,20 @@ def _round(
 ) -> None:
     kept = [trial for trial in trials if trial.status == "kept"]
     if budget is None:
-        _try(parallel, kept, folds, fold, z)
+        predict_folds(parallel, kept, folds, fold, z)
         return
     for i, trial in enumerate(kept):
         trial.reason = budget.refusal(trial, [earlier for earlier in kept[:i] if earlier.ranks])
         if trial.reason:
             trial.status = "dropped" if trial.n_tried else "untried"
         else:
-            _try(parallel, [trial], folds, fold, z)
+            predict_folds(parallel, [trial], folds, fold, z)
 
 
-def _try(parallel: Parallel, trials: Sequence[Trial], folds: Sequence[int], fold: IntArray, z: FloatArray) -> None:
+def predict_folds(
+    parallel: Parallel, trials: Sequence[Trial], folds: Sequence[int], fold: IntArray, z: FloatArray
+) -> None:
+    """Let each trial predict each of the folds from the others."""
     tasks = [(trial, k) for trial in trials for k in folds]
     call = delayed(Alone(one_fold))
     outcomes = parallel(call(t.candidate, t.features, t.encoder.blocks_, t.seed, z, fold == k) for t, k in tasks)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
+from surronas.exceptions import InvalidInputError, SurronasWarning
 from surronas.predictors.base import FloatArray
 
-__all__ = ["LogScores", "TargetScores"]
+__all__ = ["LogScores", "TargetScores", "check_targets"]
 
 
 class TargetScores:
@@ -71,3 +76,37 @@ class LogScores:
     def inverse(self, z: FloatArray) -> FloatArray:
         """Scores (n,) -> targets (n,), in the unit of y."""
         return np.asarray(np.exp(self.center + self.spread * z))
+
+
+def check_targets(y: Any, n: int) -> FloatArray:
+    """The targets of n architectures as float64; errors name the row."""
+    try:
+        values = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"The 'y' must be an array of numbers. Got {_first_other(y)}.") from error
+    if values.ndim != 1 or len(values) != n:
+        raise InvalidInputError(
+            f"The 'y' must have shape ({n},), one number an architecture in 'archs'. Got shape {values.shape}."
+        )
+    if n < 2:
+        raise InvalidInputError(f"The 'archs' must be at least two architectures. Got {n}.")
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise InvalidInputError(f"The 'y' must be finite. Got {values[bad[0]]} in row {bad[0]} ({len(bad)} such rows).")
+    if np.ptp(values) == 0:
+        warnings.warn(
+            f"All {n} targets in 'y' are {values[0]:g}: there is nothing to learn, every prediction is that value.",
+            SurronasWarning,
+            stacklevel=3,
+        )
+    return values
+
+
+def _first_other(y: Any) -> str:
+    """What in y is no number, for an error's text."""
+    for row, value in enumerate(y if isinstance(y, Iterable) else ()):
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return f"{value!r} in row {row}"
+    return f"a {type(y).__name__}"
