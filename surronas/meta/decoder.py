@@ -42,7 +42,10 @@ class GraphDecoder(nn.Module):
         self.graph = nn.GRUCell(hidden, hidden)
         self.gated = GatedSum(hidden)
         self.next_type = _two_layers(hidden + latent, 2 * hidden, n_types)
-        self.edge_from = _two_layers(2 * hidden, 2 * hidden, 1)
+        # The first of two layers, by halves, each computed once a vertex and not once a pair.
+        self.edge_from = nn.Linear(hidden, 2 * hidden)
+        self.edge_to = nn.Linear(hidden, 2 * hidden, bias=False)
+        self.edge = nn.Linear(2 * hidden, 1)
 
     def log_likelihood(self, z: Tensor, graphs: Graphs) -> Tensor:
         """Of each graph given its latent vector: types and edges of all vertices but the input.
@@ -59,21 +62,25 @@ class GraphDecoder(nn.Module):
         """
         inputs = vertex_inputs(graphs.types, self.n_types).to(z)
         state = torch.tanh(self.start(z))
-        done = [self.vertex(inputs[:, 0], state)]
-        state = self.graph(done[0], state)
+        done = self.vertex(inputs[:, 0], state)
+        given, starts = [self.gated(done)], [self.edge_from(done)]
+        state = self.graph(done, state)
         total = z.new_zeros(len(z))
         for i in range(1, self.n_vertices):
             total = total - F.cross_entropy(self._type_logits(state, z), graphs.types[:, i], reduction="none")
             edges = graphs.adjacency[:, :i, i].to(z)
-            earlier = torch.stack(done, dim=1)  # (n, i, hidden)
-            terms = edges[:, :, None] * self.gated(earlier)
-            whole = terms.sum(dim=1, keepdim=True)
-            so_far = whole - terms.cumsum(dim=1)  # what vertices after j, which were decided before it, have given
-            new = self._vertex(inputs[:, i], torch.cat([so_far, whole], dim=1))
-            logits = self.edge_from(torch.cat([new[:, :i], earlier], dim=2))[:, :, 0]
+            before = edges.flip(1).cumsum(dim=1).flip(1) - edges  # how many edges were decided before this one
+            counts = torch.arange(int(edges.sum(dim=1).max()) + 1).to(z)
+            # The vertex's state changes with an edge only, so that there is one for each number of edges.
+            heard_from = edges[:, None] * (before[:, None] < counts[:, None])
+            new = self._vertex(inputs[:, i], heard_from @ torch.stack(given, dim=1))
+            ends = (before[:, :, None] == counts).to(z) @ self.edge_to(new)
+            logits = self._edge_logits(torch.stack(starts, dim=1), ends)
             total = total - F.binary_cross_entropy_with_logits(logits, edges, reduction="none").sum(dim=1)
-            done.append(new[:, i])
-            state = self.graph(done[i], state)
+            done = new[torch.arange(len(z)), edges.sum(dim=1).long()]
+            given.append(self.gated(done))
+            starts.append(self.edge_from(done))
+            state = self.graph(done, state)
         return total
 
     @torch.no_grad()
@@ -94,26 +101,29 @@ class GraphDecoder(nn.Module):
         def inputs(i: int) -> Tensor:
             return torch.cat([F.one_hot(types[:, i], self.n_types).to(z), numbers[i].expand(n, v)], dim=1)
 
-        done = [self.vertex(inputs(0), state)]
-        given = [self.gated(done[0])]
-        state = self.graph(done[0], state)
+        done = self.vertex(inputs(0), state)
+        given, starts = [self.gated(done)], [self.edge_from(done)]
+        state = self.graph(done, state)
         for i in range(1, v):
             types[:, i] = _choose_types(self._type_logits(state, z), generator)
             what, heard = inputs(i), torch.zeros_like(state)
-            new = self.vertex(what, heard)
+            done = self.vertex(what, heard)
             for j in reversed(range(i)):
-                logits = self.edge_from(torch.cat([new, done[j]], dim=1))[:, 0]
+                logits = self._edge_logits(starts[j], self.edge_to(done))
                 edge = logits > 0 if generator is None else torch.rand(n, generator=generator) < logits.sigmoid()
                 adjacency[:, j, i] = edge
                 heard = heard + edge[:, None] * given[j]
-                new = self.vertex(what, heard)
-            done.append(new)
-            given.append(self.gated(new))
-            state = self.graph(new, state)
+                done = self.vertex(what, heard)
+            given.append(self.gated(done))
+            starts.append(self.edge_from(done))
+            state = self.graph(done, state)
         return Graphs(types, adjacency)
 
     def _type_logits(self, state: Tensor, z: Tensor) -> Tensor:
         return self.next_type(torch.cat([state, z], dim=1))  # type: ignore[no-any-return]
+
+    def _edge_logits(self, start: Tensor, end: Tensor) -> Tensor:
+        return self.edge(F.relu(start + end))[..., 0]  # type: ignore[no-any-return]
 
     def _vertex(self, what: Tensor, heard: Tensor) -> Tensor:
         """(n, inputs), (n, m, hidden) -> (n, m, hidden): the vertex's state for each of m sums."""

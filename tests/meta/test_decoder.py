@@ -39,7 +39,9 @@ def plain_log_likelihood(decoder, z, types, adjacency) -> float:
         heard = torch.zeros_like(state)
         new = vertex(i, heard)
         for j in range(i - 1, -1, -1):
-            p = float(torch.sigmoid(decoder.edge_from(torch.cat([new, done[j]]))))
+            first = torch.cat([decoder.edge_from.weight, decoder.edge_to.weight], dim=1)
+            seen = torch.relu(first @ torch.cat([done[j], new]) + decoder.edge_from.bias)
+            p = float(torch.sigmoid(decoder.edge(seen)))
             total += np.log(p if adjacency[j, i] else 1 - p)
             if adjacency[j, i]:
                 gate = torch.sigmoid(decoder.gated.gate.weight @ done[j] + decoder.gated.gate.bias)
@@ -76,8 +78,8 @@ def test_probabilities_of_all_graphs_sum_to_one():
 def test_graphs_are_drawn_with_their_probabilities():
     """Of a tiny decoder with strong opinions: frequencies against exp(log_likelihood), within 4.5 standard errors."""
     decoder = GraphDecoder(2, 3, latent=2, hidden=8)
-    for part in (decoder.next_type, decoder.edge_from):
-        part[2].weight *= 8
+    for last in (decoder.next_type[2], decoder.edge):
+        last.weight *= 8
     n = 20_000
     z = torch.randn(1, 2).expand(n, -1)
     drawn = decoder.sample(z, torch.Generator().manual_seed(0))
