@@ -5,9 +5,9 @@ These pools are for this measurement alone; nothing may be chosen by it. Accurac
 closed-form head, recalibrated on the task's own training images. What is reported is of test images, what is chosen is
 chosen by validation images. Everything that looks at images does so with `--draws` draws of them.
 
-1. Generator: valid and different of 500; held-out architectures reconstructed, on mbconv and (trained here, without
-   images) nasbench201. Whether proposals depend on the data set: gene frequencies of the proposals of each data set
-   and draw; the mean distance between data sets less that within them, against 2,000 permutations of the labels.
+1. Generator: valid and different of 500; held-out architectures reconstructed (`meta_generator.py` has nasbench201).
+   Whether proposals depend on the data set: gene frequencies of the proposals of each data set and draw; the mean
+   distance between data sets less that within them, against 2,000 permutations of the labels.
 2. Predictor: Spearman with test accuracy over random architectures, no label of the task; beside multiply-adds, the
    mean of the meta-training tasks, and the nearest of them. Then Kendall's tau with ten labels, with and without.
 3. Proposals within a budget: the first, and the best of ten by validation, beside the best of 30 and of 100 random.
@@ -23,19 +23,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
+from meta_generator import three_figures
 from scipy.stats import kendalltau, spearmanr
 
 import surronas as sn
 from surronas.journal import Journal
 from surronas.meta import MetaD2A, MetaDatabase, draw_task, nearest_tasks
-from surronas.meta.generator import GraphGenerator
-from surronas.meta.graphs import graph_code
-from surronas.meta.set_encoder import Sets
 from surronas.meta.tasks import Task
 from surronas.spaces.base import IntArray
 from surronas.supernet import SupernetEvaluator
-from surronas.threads import single_thread
 
 POOLS = ("cifar10", "fashion_mnist", "digits", "sign_digits")
 TARGETS = ("val_accuracy", "test_accuracy")
@@ -170,49 +166,11 @@ def differ(cells: list[dict[str, Any]], model: MetaD2A) -> None:
     print(f"proposals of different data sets less those of one: {observed:.3f} apart, p = {p:.4f}")
 
 
-@torch.no_grad()
 def report_generator(model: MetaD2A, images: Any) -> None:
     """Point 1 on the model's own space, for one data set."""
-    sets = model.look(images)
-    with single_thread():
-        graphs = model.generator.sample(sets, 500 // len(sets.features), torch.Generator().manual_seed(0))
-        X, valid = model.code.read(graphs)
-        held_out = model.space.canonical(model.space.sample(500, random_state=987_654))
-        written = model.code.write(held_out)
-        rows = torch.arange(len(held_out)) % len(sets.features)
-        again, read = model.code.read(model.generator.reconstruct(written, sets, rows))
-    different = len(model.space.unique(X[valid])) / len(X)
-    same = (read & (again == held_out).all(axis=1)).mean()
-    print(f"{model.space.name}: valid {valid.mean():.1%}, different {different:.1%}, reconstructed {same:.1%}")
-
-
-def report_cells(steps: int) -> None:
-    """Point 1 on nasbench201: trained on 90 % of its architectures, all for one set that says nothing."""
-    space = sn.get_space("nasbench201")
-    code = graph_code(space)
-    X = np.random.RandomState(0).permutation(space.unique(space.canonical(space.enumerate())))
-    learnt, held_out = np.split(X, [len(X) * 9 // 10])
-    sets = Sets.of([[np.zeros((1, 1), dtype=np.float32)] * 2])
-    torch.manual_seed(0)
-    generator = GraphGenerator(code.n_types, code.n_vertices, n_features=1)
-    optimizer = torch.optim.AdamW(generator.parameters(), 1e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    noise, graphs = torch.Generator().manual_seed(0), code.write(learnt)
-    for _ in range(steps):
-        rows = torch.randint(len(learnt), (128,), generator=noise)
-        loss = generator.loss(graphs.rows(rows), sets, torch.zeros(128, dtype=torch.int64), noise)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-    generator.eval()
-    drawn, valid = code.read(generator.sample(sets, 500, noise))
-    rows = torch.zeros(len(held_out), dtype=torch.int64)
-    again, read = code.read(generator.reconstruct(code.write(held_out), sets, rows))
-    same = (read & (again == held_out).all(axis=1)).mean()
-    different = len(np.unique(drawn[valid], axis=0)) / len(drawn)
-    print(f"nasbench201: valid {valid.mean():.1%}, different {different:.1%}, reconstructed {same:.1%}")
+    held_out = model.space.canonical(model.space.sample(500, random_state=987_654))
+    found = three_figures(model.generator, model.code, model.look(images), held_out)
+    print(f"{model.space.name}: " + ", ".join(f"{name} {share:.1%}" for name, share in found.items()))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -221,7 +179,6 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--database", default="mbconv", help="that the model was trained on (%(default)s)")
     parser.add_argument("--tasks", type=int, default=3, help="of each pool (%(default)s)")
     parser.add_argument("--draws", type=int, default=5, help="of images (%(default)s)")
-    parser.add_argument("--cell-steps", type=int, default=2000, help="of nasbench201's generator (%(default)s)")
     parser.add_argument("--jobs", type=int, default=-1)
     parser.add_argument("--out", type=Path, default=Path("runs/meta_tasks"))
     args = parser.parse_args(argv)
@@ -238,7 +195,6 @@ def main(argv: list[str] | None = None) -> None:
             journal.append({"pool": pool, "seed": seed, **measured})
             print(f"{pool}: {task.name}")
     report_generator(model, draw_task(0, "digits").images())
-    report_cells(args.cell_steps)
     differ(journal.cells, model)
     report_tasks(journal.cells)
 
