@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from gpytorch.priors import GammaPrior, LogNormalPrior
 from linear_operator.utils.cholesky import psd_safe_cholesky
-from scipy.linalg import solve_triangular
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, solve_triangular
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 from scipy.optimize import Bounds, minimize
 from scipy.spatial.distance import cdist
 from sklearn.utils import check_random_state
-from torch import Tensor
 
 from surronas.predictors import register_predictor
 from surronas.predictors.base import FloatArray, Predictor
@@ -74,9 +75,7 @@ class GaussianProcess(Predictor):
         if len(X) > self.max_rows:
             rows = check_random_state(self.random_state).permutation(len(X))[: self.max_rows]
         distances, products = self._relations(self.X_[rows], self.X_[rows])
-        log_parameters, self.n_iter_ = _maximise(
-            torch.from_numpy(distances), torch.from_numpy(products), y[rows], self.max_iter
-        )
+        log_parameters, self.n_iter_ = _maximise(distances, products, y[rows], self.max_iter)
         parameters = np.exp(log_parameters)
         self.lengthscales_, self.smooth_, self.linear_ = parameters[:-1].reshape(3, -1)
         self.noise_ = float(parameters[-1])
@@ -147,46 +146,81 @@ class GaussianProcess(Predictor):
         return total
 
 
-def _loss(vector: Tensor, distances: Tensor, products: Tensor, y: Tensor) -> Tensor:
-    """Negative log marginal likelihood minus log priors, from the logarithms of the parameters."""
-    parameters = vector.exp()
-    lengthscales, smooth, linear = parameters[:-1].reshape(3, -1)
-    noise = parameters[-1]
-    r = distances * (_ROOT3 / lengthscales)[:, None, None]
-    covariance = torch.einsum("b,bij->ij", smooth, (1 + r) * (-r).exp()) + torch.einsum("b,bij->ij", linear, products)
-    factor = psd_safe_cholesky(covariance + noise * torch.eye(len(y), dtype=y.dtype))
-    white = torch.linalg.solve_triangular(factor, y[:, None], upper=False)
-    prior = _LENGTHSCALE.log_prob(lengthscales).sum() + _SMOOTH.log_prob(smooth).sum()
-    prior = prior + _LINEAR.log_prob(linear).sum() + _NOISE.log_prob(noise)
-    loss: Tensor = 0.5 * white.square().sum() + factor.diagonal().log().sum() - prior
-    return loss
-
-
-def _maximise(distances: Tensor, products: Tensor, y: FloatArray, max_iter: int) -> tuple[FloatArray, int]:
+def _maximise(distances: FloatArray, products: FloatArray, y: FloatArray, max_iter: int) -> tuple[FloatArray, int]:
     """The best log parameters met, and the number of steps; a failed step costs only itself, so a model there is."""
     blocks = len(distances)
     start = np.log(np.r_[np.full(blocks, 1.5), np.full(blocks, 0.7 / blocks), np.full(blocks, 0.3 / blocks), 0.08])
-    targets = torch.from_numpy(np.ascontiguousarray(y))
+    upper = np.triu_indices(len(y))
+    distances, products = _ROOT3 * distances[:, *upper], products[:, *upper]
     best: FloatArray = start
     best_loss = np.inf
 
-    def objective(vector: FloatArray) -> tuple[float, FloatArray]:
+    def objective(logs: FloatArray) -> tuple[float, FloatArray]:
         nonlocal best, best_loss
-        leaf = torch.from_numpy(vector.copy()).requires_grad_()
         try:
-            loss = _loss(leaf, distances, products, targets)
-            (gradient,) = torch.autograd.grad(loss, leaf)
-        except (RuntimeError, ValueError):
-            return 1e10, np.zeros_like(vector)
-        value = float(loss.detach())
-        if not (np.isfinite(value) and bool(torch.isfinite(gradient).all())):
-            return 1e10, np.zeros_like(vector)
+            value, gradient = _loss(logs, distances, products, y, upper)
+        except LinAlgError:
+            return 1e10, np.zeros_like(logs)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            return 1e10, np.zeros_like(logs)
         if value < best_loss:
-            best, best_loss = vector.copy(), value
-        return value, gradient.numpy()
+            best, best_loss = logs.copy(), value
+        return value, gradient
 
     lowest = np.log(np.repeat([1e-2, 1e-6, 1e-5], [blocks, 2 * blocks, 1]))
     highest = np.r_[np.full(3 * blocks, np.log(1e3)), 3.0]
     bounds = Bounds(lowest, highest)
     result = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": max_iter})
     return best, max(int(result.nit), 1)
+
+
+def _loss(
+    logs: FloatArray,
+    distances: FloatArray,
+    products: FloatArray,
+    y: FloatArray,
+    upper: tuple[NDArray[np.intp], NDArray[np.intp]],
+) -> tuple[float, FloatArray]:
+    """Negative log marginal likelihood minus log priors, and its gradient (Rasmussen and Williams, eq. 5.9).
+
+    Distances (times the root of three) and products are those of the pairs ``upper``, a matrix' upper triangle.
+    """
+    parameters = np.exp(logs)
+    lengthscales, smooth, linear = parameters[:-1].reshape(3, -1)
+    noise, n = parameters[-1], len(y)
+    r = distances / lengthscales[:, None]
+    decay = np.exp(-r)
+    kernels = (1 + r) * decay
+    covariance = np.zeros((n, n), order="F")
+    covariance[upper] = smooth @ kernels + linear @ products
+    covariance[np.diag_indices(n)] += noise
+    factor, failed = dpotrf(covariance, clean=0, overwrite_a=1)
+    if failed:
+        raise LinAlgError("the covariance is not positive definite")
+    dual, _ = dpotrs(factor, y)
+    inverse, _ = dpotri(factor)
+    slope = inverse[upper] - dual[upper[0]] * dual[upper[1]]  # of the loss, with a pair and its mirror image together
+    slope[upper[0] == upper[1]] /= 2
+    gradient = np.r_[
+        smooth * (np.square(r) * decay @ slope),
+        smooth * (kernels @ slope),
+        linear * (products @ slope),
+        noise * (np.trace(inverse) - dual @ dual) / 2,
+    ]
+    prior, prior_slope = _prior(logs)
+    return float(y @ dual / 2 + np.log(factor.diagonal()).sum() + prior), gradient + prior_slope
+
+
+def _prior(logs: FloatArray) -> tuple[float, FloatArray]:
+    """Negative log priors of the parameters, and their gradient by the logarithms."""
+    lengthscales, smooth, linear = logs[:-1].reshape(3, -1)
+    value, slopes = 0.0, []
+    for part, normal in ((lengthscales, _LENGTHSCALE), (logs[-1:], _NOISE)):
+        away = (part - normal.loc.item()) / normal.scale.item()
+        value += float((part + np.square(away) / 2).sum())
+        slopes.append(1 + away / normal.scale.item())
+    for part, gamma in ((smooth, _SMOOTH), (linear, _LINEAR)):
+        less, rate = 1 - gamma.concentration.item(), gamma.rate.item()
+        value += float((less * part + rate * np.exp(part)).sum())
+        slopes.append(less + rate * np.exp(part))
+    return value, np.concatenate([slopes[0], slopes[2], slopes[3], slopes[1]])

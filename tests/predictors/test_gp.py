@@ -6,6 +6,8 @@ import gpytorch
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import LinAlgError
+from scipy.spatial.distance import cdist
 from scipy.stats import gamma, lognorm
 
 from surronas.predictors import additive_gp, gp
@@ -89,6 +91,28 @@ def negative_log_posterior(model, X, y, lengthscales, smooth, linear, noise):
     prior = lognorm.logpdf(lengthscales, 0.7, scale=np.exp(0.3)).sum() + lognorm.logpdf(noise, 1.0, scale=np.exp(-2.5))
     prior += gamma.logpdf(smooth, 1.5, scale=1 / 1.5).sum() + gamma.logpdf(linear, 1.1, scale=1 / 2.0).sum()
     return 0.5 * z @ np.linalg.solve(K, z) + 0.5 * np.linalg.slogdet(K)[1] - prior
+
+
+def test_the_loss_and_its_gradient_are_those_of_the_textbook(data):
+    X, y, _ = data
+    model = GaussianProcess(blocks=BLOCKS).fit(X, y)
+    z = (y - model.y_mean_) / model.y_scale_
+    upper = np.triu_indices(len(z))
+    parts = model._blocks(model.X_)
+    distances = np.stack([np.sqrt(3) * cdist(part, part)[upper] for part in parts])
+    products = np.stack([(part @ part.T)[upper] for part in parts])
+    places = np.random.default_rng(1).normal(size=(6, 7))
+
+    def textbook(logs):
+        *parts, noise = np.split(np.exp(logs), [2, 4, 6])
+        return negative_log_posterior(model, X, y, *parts, noise[0])
+
+    losses, gradients = zip(*(gp._loss(logs, distances, products, z, upper) for logs in places), strict=True)
+    expected = [textbook(logs) for logs in places]
+    np.testing.assert_allclose(np.diff(losses), np.diff(expected), rtol=1e-6)  # constants are left out
+    for logs, gradient in zip(places, gradients, strict=True):
+        slopes = [(textbook(logs + step) - textbook(logs - step)) / 2e-5 for step in 1e-5 * np.eye(7)]
+        np.testing.assert_allclose(gradient, slopes, rtol=1e-5, atol=1e-6)
 
 
 def test_fitted_parameters_are_a_local_optimum(data):
@@ -215,7 +239,7 @@ def test_a_failed_step_leaves_the_best_parameters_so_far(data, monkeypatch):
     def failing(*arguments):
         calls.append(None)
         if len(calls) > 2:
-            raise RuntimeError("not positive definite")
+            raise LinAlgError("not positive definite")
         return whole(*arguments)
 
     monkeypatch.setattr(gp, "_loss", failing)
