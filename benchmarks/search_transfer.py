@@ -54,7 +54,7 @@ from surronas.supernet.weights import load_supernet
 # Epochs of the adaptation and seeds. An epoch of 5,000 images is about 27 CPU-seconds, of the small sets 6.
 CASES = {"fashion_mnist": (10, 2), "sign_digits": (20, 2), "digits": (20, 3)}
 N_TRAIN, N_VALIDATION, VALIDATION_SHARE = 5000, 2000, 0.25
-N_EVALUATIONS, N_INITIAL, BATCH = 120, 30, 8
+N_EVALUATIONS, N_INITIAL, BATCH = 120, 30, 15
 MINUTES = 15
 METHODS = ("NAT", "not adapted", "fine-tuned")
 COLOURS = ("#2563eb", "#ca8a04", "#e4572e")
