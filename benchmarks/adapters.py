@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from pages import markdown
 from rich import print as show
 from search_tables import CASES, Judge, table_of
 
@@ -312,10 +313,7 @@ def compare(case: str, loop: str, seeds: int, n: int, n_jobs: int, out: Path) ->
 def write(page: Path, rows: pd.DataFrame, seeds: int) -> None:
     """The figures between the page's markers: the whole table, and each loop's rows in a sentence."""
     text = page.read_text(encoding="utf-8")
-    heads = ["case", "loop", "goal", "without", "with surrogates", "saved", "seeds"]
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    lines += ["| " + " | ".join(str(row[head]) for head in heads) + " |" for _, row in rows.iterrows()]
-    parts = {"all": "\n".join(lines)}
+    parts = {"all": markdown(rows, 4)}
     for loop, of in rows.groupby("loop"):
         said = "; ".join(f"on {row['case']} {row['with surrogates']} of {row['without']}" for _, row in of.iterrows())
         parts[str(loop)] = f"Evaluations to where the loop without surrogates ends, medians of {seeds} seeds: {said}."

@@ -259,7 +259,7 @@ def _options(job: Job) -> list[str]:
 
 def _check_whole(path: Path) -> None:
     """Files are whole or absent, whenever the writer was killed; journals may be torn, unfinished files are hidden."""
-    if not path.is_file() or path.name.startswith(".") or path.suffix in (".jsonl", "") or path.name == "lock":
+    if not path.is_file() or path.name.startswith(".") or path.suffix in (".jsonl", ""):
         return
     content = path.read_bytes()
     ends = {".html": b"</html>", ".json": b"}", ".parquet": b"PAR1"}

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
+from pages import markdown
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
@@ -214,8 +216,6 @@ if __name__ == "__main__":
         table.add_row(*line)
     Console().print(table)
     if given.write:
-        head = ["| " + " | ".join(TITLE) + " |", "|---|---|---:|---:|---:|"]
-        body = ["| " + " | ".join(line) + " |" for line in lines]
         about = f"# Speed of the supernet's parts\n\n{__doc__}\n`python benchmarks/supernet_speed.py --write`"
         about += f", torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}.\n"
-        PAGE.write_text("\n".join([about, *head, *body, ""]))
+        PAGE.write_text("\n".join([about, markdown(pd.DataFrame(lines, columns=TITLE)), ""]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import gamma, pi
 
 import numpy as np
 from scipy.special import ndtri
@@ -12,7 +11,7 @@ from surronas.search.objectives import FloatArray, Goals
 from surronas.search.surrogates import Predictions
 from surronas.spaces.base import IntArray
 
-__all__ = ["expected_gain", "gain_choice", "hypervolume_directions", "spread_choice"]
+__all__ = ["gain_choice", "hypervolume_directions", "scalarised", "spread_choice"]
 
 _DIRECTIONS = 128
 _LEVELS = 16
@@ -64,7 +63,7 @@ def gain_choice(
     """
     directions = hypervolume_directions(len(ideal), _DIRECTIONS)
     scale = np.where(reference > ideal, reference - ideal, 1.0)
-    best = _scalarised((reference - front) / scale, directions).max(axis=0, initial=0.0)
+    best = scalarised((reference - front) / scale, directions).max(axis=0, initial=0.0)
     seed = int(rng.integers(2**31))
     n_targets = len(goals.targets)
 
@@ -72,7 +71,7 @@ def gain_choice(
     first = np.zeros(len(archs))
     for level in levels:  # one at a time: (candidates, directions) is as much as should be in memory
         values = goals.values(predictions.at(level[None])[0])
-        first += np.maximum(_scalarised((reference - values) / scale, directions) - best, 0).mean(axis=1)
+        first += np.maximum(scalarised((reference - values) / scale, directions) - best, 0).mean(axis=1)
     first /= price
     short = np.argsort(-first, kind="stable")[: max(_SHORT_LIST, 2 * n)]
 
@@ -80,7 +79,7 @@ def gain_choice(
     draws = _normal(_DRAWS, n_targets * len(short), seed).reshape(_DRAWS, n_targets, len(short))
     normals = exploration * np.swapaxes(draws @ root.T, 1, 2)
     values = goals.values(predictions.take(short).at(normals))
-    reached = _scalarised((reference - values) / scale, directions)
+    reached = scalarised((reference - values) / scale, directions)
     beaten = np.broadcast_to(best, (_DRAWS, len(directions))).copy()
     chosen: list[int] = []
     for _ in range(min(n, len(short))):
@@ -93,27 +92,6 @@ def gain_choice(
         chosen.append(pick)
         beaten = np.maximum(beaten, reached[:, pick])
     return np.asarray(short[chosen])
-
-
-def expected_gain(values: FloatArray, front: FloatArray, reference: FloatArray, directions: FloatArray) -> FloatArray:
-    """Gain in hypervolume of each point over the front alone, as the mean over directions.
-
-    Parameters
-    ----------
-    values : (k, m) float64, front : (f, m) float64
-        Minimised.
-    reference : (m,) float64
-    directions : (d, m) float64
-        Of ``hypervolume_directions``.
-
-    Returns
-    -------
-    (k,) float64, in the unit of the hypervolume
-    """
-    m = len(reference)
-    best = _scalarised(reference - front, directions).max(axis=0, initial=0.0)
-    gain = np.maximum(_scalarised(reference - values, directions) - best, 0).mean(axis=1)
-    return np.asarray(gain * _ball_share(m))
 
 
 def spread_choice(cost: FloatArray, front_cost: FloatArray, n: int) -> IntArray:
@@ -167,17 +145,12 @@ def hypervolume_directions(m: int, n: int) -> FloatArray:
     return np.asarray(normals / np.linalg.norm(normals, axis=1, keepdims=True))
 
 
-def _scalarised(gains: FloatArray, directions: FloatArray) -> FloatArray:
+def scalarised(gains: FloatArray, directions: FloatArray) -> FloatArray:
     """(..., m) distances below the reference -> (..., d): how far each direction is dominated, to the m-th power."""
     reach = np.full((*gains.shape[:-1], len(directions)), np.inf)
     for j in range(gains.shape[-1]):
         np.minimum(reach, np.maximum(gains[..., j, None], 0.0) / directions[:, j], out=reach)
     return np.asarray(reach ** gains.shape[-1])
-
-
-def _ball_share(m: int) -> float:
-    """The volume of the positive part of the unit ball of m dimensions."""
-    return float(pi ** (m / 2) / gamma(m / 2 + 1) / 2**m)
 
 
 def _normal(n: int, d: int, seed: int) -> FloatArray:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from enum import Enum
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from surronas.exceptions import InvalidFileError, InvalidInputError
+from surronas.exceptions import InvalidFileError
+from surronas.io import alone_in
 from surronas.journal import Journal
-
-if sys.platform != "win32":
-    import fcntl
 
 __all__ = ["Event", "Run"]
 
@@ -46,18 +44,16 @@ class Run:
         self.folder = folder
         self.events: list[tuple[Event, dict[str, Any]]] = []
         self._journal: Journal | None = None
-        self._lock: IO[bytes] | None = None
+        self._held = ExitStack()
         if folder is None:
             return
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = self._take_lock(folder / "lock")
-        try:
+        with ExitStack() as held:  # let go of where the journal cannot be read
+            held.enter_context(alone_in(folder))
             self._journal = Journal(folder / "journal.jsonl", header)
             for number, cell in enumerate(self._journal.cells):
                 self.events.append(_event(cell, folder, number))
-        except BaseException:
-            self._lock.close()
-            raise
+            self._held = held.pop_all()
 
     def note(self, event: Event, **record: Any) -> None:
         """Write a record through to the disk; NaN becomes null."""
@@ -68,18 +64,7 @@ class Run:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._lock is not None:
-            self._lock.close()
-
-    def _take_lock(self, path: Path) -> IO[bytes]:
-        file = open(path, "ab")  # noqa: SIM115  held open as long as the run goes on
-        if sys.platform != "win32":
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                file.close()
-                raise InvalidInputError(f"Another process is running the search in {path.parent}.") from error
-        return file
+        self._held.close()
 
 
 def _event(cell: dict[str, Any], folder: Path, number: int) -> tuple[Event, dict[str, Any]]:

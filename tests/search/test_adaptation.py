@@ -113,7 +113,7 @@ def test_a_finished_run_is_not_run_again(whole, subnets, digits, tmp_path, monke
 def test_a_checkpoint_that_was_never_finished_is_removed(subnets, digits, tmp_path):
     (tmp_path / ".adaptation.pt.x1y2").touch()
     search_of(subnets, digits).run(tmp_path, n_evaluations=8)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["adaptation.pt", "journal.jsonl", "lock"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["adaptation.pt", "journal.jsonl"]
 
 
 def test_weights_that_are_not_the_journal_s_are_refused(whole, subnets, digits, tmp_path):

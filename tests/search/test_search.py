@@ -251,7 +251,7 @@ def test_another_search_s_folder_is_refused(table, tmp_path):
 
 
 def test_a_folder_is_one_process_s_at_a_time(table, tmp_path):
-    with Run(tmp_path, {}), pytest.raises(InvalidInputError, match="Another process is running"):
+    with Run(tmp_path, {}), pytest.raises(InvalidInputError, match="Another process is at work"):
         NAT(table, **QUICK).run(tmp_path, n_evaluations=8)
 
 
