@@ -262,8 +262,8 @@ class SupernetEvaluator:
 
     def _tasks(self, X: IntArray) -> Iterator[Any]:
         for x in X:
-            # Joblib asks for tasks in threads of its own. A pool of OpenMP threads in each of them would be more threads
-            # than cores, and those of the main thread would sleep at every barrier: a training took 1.4 times as long.
+            # Joblib asks for tasks in threads of its own. With a pool of OpenMP threads in each of them there are more
+            # than cores, so that all sleep at every barrier: the training after it took 1.4 times as long.
             with single_thread():
                 network, arrays = self.supernet.extract(x), self._inputs_of(x)
             yield delayed(subnet_accuracies)(network, arrays, self._labels, self.dtype, self.head, self.n_classes)
