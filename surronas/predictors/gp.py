@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +20,7 @@ from sklearn.utils import check_random_state
 from surronas.predictors import register_predictor
 from surronas.predictors.base import FloatArray, Predictor
 
-_CHUNK = 4096
+_CHUNK = 512  # rows whose covariance with a thousand others stays in the cache
 _ROOT3 = float(np.sqrt(3))
 _LENGTHSCALE, _NOISE = LogNormalPrior(0.3, 0.7), LogNormalPrior(-2.5, 1.0)
 _SMOOTH, _LINEAR = GammaPrior(1.5, 1.5), GammaPrior(1.1, 2.0)
@@ -74,7 +75,9 @@ class GaussianProcess(Predictor):
         rows = np.arange(len(X))
         if len(X) > self.max_rows:
             rows = check_random_state(self.random_state).permutation(len(X))[: self.max_rows]
-        distances, products = self._relations(self.X_[rows], self.X_[rows])
+        parts = self._blocks(self.X_[rows])
+        distances = np.stack([cdist(part, part) for part in parts])
+        products = np.stack([part @ part.T for part in parts])
         log_parameters, self.n_iter_ = _maximise(distances, products, y[rows], self.max_iter)
         parameters = np.exp(log_parameters)
         self.lengthscales_, self.smooth_, self.linear_ = parameters[:-1].reshape(3, -1)
@@ -86,7 +89,7 @@ class GaussianProcess(Predictor):
     @cached_property
     def factor_(self) -> FloatArray:
         """(n, n) Cholesky factor of the training rows' covariance: for standard deviations, not kept in files."""
-        covariance = self._covariance(*self._relations(self.X_, self.X_)) + self.noise_ * np.eye(len(self.X_))
+        covariance = self._cross(self.X_) + self.noise_ * np.eye(len(self.X_))
         return np.asarray(psd_safe_cholesky(torch.from_numpy(covariance)).numpy())
 
     def __getstate__(self) -> dict[str, Any]:
@@ -94,17 +97,16 @@ class GaussianProcess(Predictor):
 
     def _predict_mean(self, X: FloatArray) -> FloatArray:
         parts = [X[start : start + _CHUNK] for start in range(0, len(X), _CHUNK)]
-        means = [self._covariance(*self._relations(self._scaled(part), self.X_)) @ self.weights_ for part in parts]
+        means = [self._cross(self._scaled(part)) @ self.weights_ for part in parts]
         return np.concatenate([np.empty(0), *means])
 
     def _predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
         means, stds = [], []
         for start in range(0, len(X), _CHUNK):
             rows = self._scaled(X[start : start + _CHUNK])
-            cross = self._covariance(*self._relations(rows, self.X_))
+            cross = self._cross(rows)
             explained = np.square(solve_triangular(self.factor_, cross.T, lower=True)).sum(axis=0)
-            squares = np.stack([np.square(block).sum(axis=1) for block in self._blocks(rows)])
-            prior = self.smooth_.sum() + self.linear_ @ squares + self.noise_
+            prior = self.smooth_.sum() + np.square(rows) @ self._slopes() + self.noise_
             means.append(cross @ self.weights_)
             stds.append(np.sqrt(np.maximum(prior - explained, 1e-12)))
         return np.concatenate(means), np.concatenate(stds)
@@ -116,13 +118,11 @@ class GaussianProcess(Predictor):
     def _covariances(self, X: FloatArray, noise: bool) -> FloatArray:
         b, q, _ = X.shape
         rows = self._scaled(X)
-        flat = rows.reshape(b * q, -1)
-        cross = self._covariance(*self._relations(flat, self.X_))
+        cross = self._cross(rows.reshape(b * q, -1))
         white = solve_triangular(self.factor_, cross.T, lower=True).reshape(-1, b, q)
         blocks = np.split(rows, np.cumsum(self.widths_)[:-1], axis=2)
-        products = np.stack([block @ block.swapaxes(1, 2) for block in blocks])
-        distances = np.stack([np.linalg.norm(block[:, :, None] - block[:, None], axis=3) for block in blocks])
-        among = self._covariance(distances, products) + noise * self.noise_ * np.eye(q)
+        among = self._smooth_part(np.linalg.norm(block[:, :, None] - block[:, None], axis=3) for block in blocks)
+        among += rows * self._slopes() @ rows.swapaxes(1, 2) + noise * self.noise_ * np.eye(q)
         return np.asarray(among - np.einsum("nbq,nbr->bqr", white, white))
 
     def _scaled(self, X: FloatArray) -> FloatArray:
@@ -131,19 +131,26 @@ class GaussianProcess(Predictor):
     def _blocks(self, X: FloatArray) -> list[FloatArray]:
         return np.split(X, np.cumsum(self.widths_)[:-1], axis=1)
 
-    def _relations(self, A: FloatArray, B: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Distances and inner products of the rows in each block, both (n_blocks, len(A), len(B))."""
-        pairs = list(zip(self._blocks(A), self._blocks(B), strict=True))
-        return np.stack([cdist(a, b) for a, b in pairs]), np.stack([a @ b.T for a, b in pairs])
+    def _cross(self, rows: FloatArray) -> FloatArray:
+        """(len(rows), n) covariance of scaled rows with the training rows."""
+        pairs = zip(self._blocks(rows), self._blocks(self.X_), strict=True)
+        return self._smooth_part(cdist(a, b) for a, b in pairs) + rows * self._slopes() @ self.X_.T
 
-    def _covariance(self, distances: FloatArray, products: FloatArray) -> FloatArray:
-        total = np.zeros(distances.shape[1:])
-        for distance, product, ell, smooth, linear in zip(
-            distances, products, self.lengthscales_, self.smooth_, self.linear_, strict=True
-        ):
-            r = distance * (_ROOT3 / ell)
-            total += smooth * (1 + r) * np.exp(-r) + linear * product
-        return total
+    def _smooth_part(self, distances: Iterable[FloatArray]) -> FloatArray:
+        """The sum of the Matérn kernels, in the place of the distances in each block."""
+        total: Any = None
+        for r, lengthscale, weight in zip(distances, self.lengthscales_, self.smooth_, strict=True):
+            r *= _ROOT3 / lengthscale
+            decay = np.exp(-r)
+            r += 1
+            r *= decay
+            r *= weight
+            total = r if total is None else np.add(total, r, out=total)
+        return np.asarray(total)
+
+    def _slopes(self) -> FloatArray:
+        """(d,) the weight of the linear kernel of each column's block."""
+        return np.repeat(self.linear_, self.widths_)
 
 
 def _maximise(distances: FloatArray, products: FloatArray, y: FloatArray, max_iter: int) -> tuple[FloatArray, int]:
