@@ -23,8 +23,9 @@ _REHEARSING = 0.25  # the share of the budget that goes into rehearsals at most
 class TimeBudget:
     """Seconds that a fit may take from now on.
 
-    What a candidate takes is predicted: from a rehearsal on an eighth of the rows, as if time grew with their number;
-    once it has predicted folds, from these. The last fit, to all rows, is taken to grow with the square of the rows.
+    What a candidate takes is predicted: from rehearsals on a sixteenth and an eighth of the rows, by the power law
+    through both; once it has predicted folds, from these. The last fit, to all rows, is taken to grow with the square
+    of the rows.
 
     Parameters
     ----------
@@ -54,14 +55,12 @@ class TimeBudget:
         """The trials, those first that a few rows took least time; last those for whose rehearsal none was left."""
         n, enough = len(z), self.left * (1 - _REHEARSING)
         few = max(n // _FEW, min(_LEAST, n // 2))
-        rows = np.arange(min(2 * few, n))
         for trial in trials:
             if self._rehearsed and self.left < enough:
                 break
-            *_, seconds, _ = one_fold(
-                trial.candidate, trial.features[rows], trial.encoder.blocks_, trial.seed, z[rows], rows >= few
-            )
-            self._rehearsed[trial] = seconds * n * (1 - 1 / self.n_folds) / few
+            half, seconds = _seconds_on(few // 2, trial, z), _seconds_on(few, trial, z)
+            power = np.clip(np.log2(seconds / half), 0, 2)
+            self._rehearsed[trial] = seconds * (n * (1 - 1 / self.n_folds) / few) ** power
         return sorted(trials, key=lambda trial: self._rehearsed.get(trial, math.inf))
 
     def refusal(self, trial: Trial, earlier: Sequence[Trial]) -> str:
@@ -91,6 +90,15 @@ class TimeBudget:
 
     def _fold_seconds(self, trial: Trial) -> float:
         return trial.seconds / trial.n_tried if trial.n_tried else self._rehearsed[trial]
+
+
+def _seconds_on(n: int, trial: Trial, z: FloatArray) -> float:
+    """What learning from the first n rows and predicting as many takes."""
+    rows = np.arange(min(2 * n, len(z)))
+    *_, seconds, _ = one_fold(
+        trial.candidate, trial.features[rows], trial.encoder.blocks_, trial.seed, z[rows], rows >= n
+    )
+    return max(seconds, 1e-9)
 
 
 def check_time_budget(seconds: Any) -> None:

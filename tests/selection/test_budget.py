@@ -81,17 +81,17 @@ def test_a_budget_that_is_enough_changes_nothing():
 
 def test_the_slow_ones_are_left_out_and_the_record_says_why():
     # By itself the first takes 5 s for its folds and 1.25 s for all rows; the third takes a hundred times as long.
-    model, seconds = fit(Timed(1.0), Timed(1.5, columns=18), Timed(100.0, columns=19), time_budget=60)
+    model, seconds = fit(Timed(1.0), Timed(1.5, columns=18), Timed(100.0, columns=19), time_budget=120)
     frame = model.selection_
     assert frame["status"].tolist()[2] == "untried"
     assert set(frame["status"][:2]) <= {"chosen", "kept"}
     assert re.fullmatch(
-        r"no time: it needs about [\d.e+]+ s, the others [\d.e+]+ s, and [\d.]+ s of the time budget of 60 s are left",
+        r"no time: it needs about [\d.e+]+ s, the others [\d.e+]+ s, and [\d.]+ s of the time budget of 120 s are left",
         frame["reason"][2],
     )
     assert (frame["seconds"][2], frame["weight"][2]) == (0, 0)
     assert np.isnan(frame["tau"][2])
-    assert seconds <= 60
+    assert seconds <= 120
 
 
 def test_of_a_budget_that_is_too_small_the_quickest_is_left_whatever_the_order():
@@ -118,7 +118,7 @@ def test_a_quickest_one_that_cannot_rank_is_not_the_last(quickest):
 
 
 def test_one_that_takes_longer_than_rehearsed_is_stopped():
-    """With the cube of the rows: the rehearsal on 16 of them promises a ninth of what a fold really takes."""
+    """With the cube of the rows, where the square is believed at most: a third of what a fold really takes."""
     model, seconds = fit(Timed(1.0), Timed(9.0, columns=18, power=3.0), time_budget=30.0)
     slow = model.selection_[model.selection_["status"] == "dropped"]
     assert slow["reason"].str.startswith("no time: ").tolist() == [True]
@@ -127,16 +127,15 @@ def test_one_that_takes_longer_than_rehearsed_is_stopped():
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.floats(0.1, 20), min_size=1, max_size=5), st.floats(0.5, 200), st.sampled_from([1.0, 1.5, 2.0]))
+@given(st.lists(st.floats(0.1, 20), min_size=1, max_size=5), st.floats(0.5, 200), st.sampled_from([0.0, 0.5, 1.0, 2.0]))
 def test_the_budget_is_kept_unless_the_quickest_breaks_it(seconds, budget, power):
-    """Time that grows with a power of the rows up to the square is foreseen, but for what a rehearsal leaves open."""
+    """Time that grows with a power of the rows up to the square is foreseen."""
     model, spent = fit(*(Timed(s, columns=20 - i, power=power) for i, s in enumerate(seconds)), time_budget=budget)
-    few = (16 / 48) ** power
+    rehearsal = (8 / 48) ** power + (16 / 48) ** power
     alone = 5 + 1.25**power  # folds and the fit to all rows
-    surprise = 2 * max(seconds) if power > 1 else 0  # the first two folds of one that was rehearsed
-    quickest = (0.25 * budget + max(seconds) * few) + max(seconds) * alone
+    quickest = 0.25 * budget + max(seconds) * (rehearsal + alone)
     assert len(model.members_) >= 1
-    assert spent <= max(budget + surprise, quickest) + 1e-6
+    assert spent <= max(budget, quickest) + 1e-6
 
 
 def test_n_jobs_counts_folds_that_run_side_by_side(monkeypatch):
