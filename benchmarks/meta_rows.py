@@ -207,7 +207,7 @@ def page(args: argparse.Namespace, cells: list[dict[str, Any]], table: pd.DataFr
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5, help="(%(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="(%(default)s)")
     parser.add_argument("--steps", type=int, default=600, help="of the predictor, at most (%(default)s)")
     parser.add_argument("--hidden", type=int, default=64, help="width of the networks (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs/meta_rows"), help="folder of the journal")
