@@ -63,7 +63,8 @@ class SupernetAdaptation:
     n_best : int
         How many of the archive it is fitted to, by Pareto rank.
     teacher : bool
-        The largest subnet learns the labels, and a drawn one its outputs; otherwise a drawn one learns the labels.
+        The largest subnet learns the labels, the smallest and a drawn one its outputs; otherwise a drawn one alone
+        learns the labels, as in NAT.
     n_probes : int
         Measured again after each portion: half of them of the front, the others drawn.
     tolerance : float
@@ -113,7 +114,8 @@ class SupernetAdaptation:
         space = archive.space
         draw = DISTRIBUTIONS[self.distribution](space, archive.archs[self._best(self.present(archive))])
         seed = self.recipe.seed
-        trainer.subnets = Taught(space.largest(), draw, 1, seed) if self.teacher else OneAStep(draw, seed)
+        ends = [space.largest(), space.smallest()]
+        trainer.subnets = Taught(ends, draw, 1, seed) if self.teacher else OneAStep(draw, seed)
         while trainer.step < end:
             trainer.run_step()
         if self._checkpoint is not None:

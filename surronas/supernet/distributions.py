@@ -170,23 +170,24 @@ class OneAStep:
 
 @dataclass(frozen=True)
 class Taught:
-    """A teacher, which learns the labels, and some subnets a step, which learn its outputs.
+    """A teacher, which learns the labels, others that learn its outputs in every step, and drawn ones that do so too.
 
     Parameters
     ----------
-    teacher : (n_genes,) int
-        The largest architecture, as a rule.
+    always : (k, n_genes) int
+        The teacher first: the largest architecture, as a rule. With the smallest after it, this is the sandwich of
+        Yu et al. (2020), arXiv:2003.11142.
     draw : Distribution
     n : int, default=2
-        Subnets a step.
+        Drawn a step.
     seed : int
     """
 
-    teacher: Any
+    always: Any
     draw: Distribution
     n: int = 2
     seed: int = 0
 
     def __call__(self, step: int) -> list[IntArray]:
         rng = np.random.default_rng((self.seed, step))
-        return [self.teacher, *(self.draw(rng) for _ in range(self.n))]
+        return [*self.always, *(self.draw(rng) for _ in range(self.n))]

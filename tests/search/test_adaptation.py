@@ -127,7 +127,7 @@ def test_other_distributions(subnets, digits, options):
     search = search_of(subnets, digits, **options)
     search.run(n_evaluations=12)
     assert search.adapt.trainer_.step == 10
-    assert {len(losses) for losses in search.adapt.trainer_.losses} == {2 if search.adapt.teacher else 1}
+    assert {len(losses) for losses in search.adapt.trainer_.losses} == {3 if search.adapt.teacher else 1}
 
 
 def test_all_are_measured_again_where_nothing_is_tolerated(subnets, digits):

@@ -96,7 +96,7 @@ def test_uniform_draws_every_choice_alike():
 
 def test_a_step_draws_the_same_whenever_it_is_asked():
     space = MBConv()
-    for subnets in (OneAStep(uniform(space), seed=3), Taught(space.largest(), uniform(space), n=3, seed=3)):
+    for subnets in (OneAStep(uniform(space), seed=3), Taught([space.largest()], uniform(space), n=3, seed=3)):
         first = [[x.tolist() for x in subnets(step)] for step in range(5)]
         assert first == [[x.tolist() for x in subnets(step)] for step in range(5)]
         assert len({str(step) for step in first}) == 5
@@ -104,12 +104,12 @@ def test_a_step_draws_the_same_whenever_it_is_asked():
     assert x.tolist() != OneAStep(uniform(space), seed=3)(0)[0].tolist()
 
 
-def test_the_teacher_comes_first():
+def test_who_always_learns_comes_first():
     space = MBConv()
-    subnets = Taught(space.largest(), uniform(space), n=2)
-    steps = [subnets(step) for step in range(6)]
-    assert all((step[0] == space.largest()).all() for step in steps)
-    assert {len(step) for step in steps} == {3}
+    ends = [space.largest(), space.smallest()]
+    steps = [Taught(ends, uniform(space), n=2)(step) for step in range(6)]
+    assert all((step[:2] == np.stack(ends)).all() for step in steps)
+    assert {len(step) for step in steps} == {4}
 
 
 def test_what_cannot_be_drawn_from_is_said():
