@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
-from scipy.optimize import minimize
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.sparse import csr_array
 from sklearn.utils import check_random_state
 
 from surronas.predictors import register_predictor
+from surronas.predictors._likelihood import Upper, best_parameters, marginal_likelihood
 from surronas.predictors.base import FloatArray, Predictor
 
 _CHUNK = 4096
@@ -138,44 +140,58 @@ def _maximise(X: FloatArray, y: FloatArray, max_iter: int) -> tuple[FloatArray, 
     """Logarithms of (weights, pairs, linear, lengthscale, noise) at the maximum found, and the number of steps."""
     n, d = X.shape
     upper = np.triu_indices(n)
-    twice = np.where(upper[0] == upper[1], 1.0, 2.0)  # what an entry of the upper triangle counts in the whole
-    distances = _ROOT3 * np.ascontiguousarray(np.abs(X[upper[0]] - X[upper[1]]).T)
+    gaps, feature, at = _gaps(X, upper)
+    members = at.T.tocsr()
     products = (X @ X.T)[upper] / max(d, 1)
     medians = np.r_[np.full(d, -np.log(max(d, 1))), _OTHERS[:, 0]]
     spreads = np.r_[np.full(d, _WEIGHT_SPREAD), _OTHERS[:, 1]]
 
     def loss(logs: FloatArray) -> tuple[float, FloatArray]:
-        """Negative log marginal likelihood minus log priors, and its gradient (Rasmussen and Williams, eq. 5.9)."""
-        weights, (pairs, linear, lengthscale, noise) = np.exp(logs[:d]), np.exp(logs[d:])
-        r = distances / lengthscale
+        """Negative log marginal likelihood minus log priors, and its gradient."""
+        pairs, linear, lengthscale, noise = np.exp(logs[d:])
+        r = gaps / lengthscale
         decay = np.exp(-r)
-        kernels = (1 + r) * decay
-        singles = weights @ kernels
-        both = (np.square(singles) - np.square(weights) @ np.square(kernels)) / 2
-        covariance = np.zeros((n, n))
-        covariance[upper] = singles + pairs * both + linear * products
-        covariance = covariance + np.triu(covariance, 1).T + (noise + _JITTER) * np.eye(n)
-        factor = cholesky(covariance, lower=True)
-        inverse = cho_solve((factor, True), np.eye(n))
-        dual = inverse @ y
-        slope = (inverse - np.outer(dual, dual)) / 2  # of the loss with respect to the covariance
-        entries = slope[upper] * twice
-        by_single = entries * (1 + pairs * singles)
-        of_weights = kernels @ by_single - pairs * weights * (np.square(kernels) @ entries)
         change = np.square(r) * decay  # of a kernel with the logarithm of the lengthscale
-        of_scale = weights @ change @ by_single - pairs * (np.square(weights) @ (change * kernels) @ entries)
-        others = [pairs * (entries @ both), linear * (entries @ products), of_scale, noise * np.trace(slope)]
+        weight = np.exp(logs[:d])[feature]
+        z = weight * (1 + r) * decay
+        singles, squares = (at @ np.column_stack([z, np.square(z)])).T
+        both = (np.square(singles) - squares) / 2
+        entries = singles + pairs * both + linear * products
+        value, slope, by_noise = marginal_likelihood(entries, noise + _JITTER, y, upper)
+        by_single, by_square = (members @ np.column_stack([slope * (1 + pairs * singles), slope])).T
+        by_z = by_single - pairs * z * by_square
+        of_weights = np.bincount(feature, weights=z * by_z, minlength=d)
+        others = [pairs * (slope @ both), linear * (slope @ products), (weight * change) @ by_z, noise * by_noise]
         away = (logs - medians) / spreads
-        value = y @ dual / 2 + np.log(factor.diagonal()).sum() + np.square(away).sum() / 2
-        return float(value), np.r_[weights * of_weights, others] + away / spreads
+        return value + float(np.square(away).sum() / 2), np.r_[of_weights, others] + away / spreads
 
-    def guarded(logs: FloatArray) -> tuple[float, FloatArray]:
-        try:
-            value, gradient = loss(logs)
-        except LinAlgError:
-            return 1e10, np.zeros_like(logs)
-        return (value, gradient) if np.isfinite(gradient).all() else (1e10, np.zeros_like(logs))
+    return best_parameters(loss, medians, [(_LOWEST, _HIGHEST)] * len(medians), max_iter)
 
-    bounds = [(_LOWEST, _HIGHEST)] * len(medians)
-    result = minimize(guarded, medians, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": max_iter})
-    return result.x, max(int(result.nit), 1)
+
+def _gaps(X: FloatArray, upper: Upper) -> tuple[FloatArray, NDArray[np.intp], csr_array]:
+    """The distances that there are in each feature, times the root of three, and which of them each pair has.
+
+    Genes have few values, so kernels are computed for few distances and then handed out.
+
+    Returns
+    -------
+    gaps : (g,) float64
+    feature : (g,) int
+    at : (pairs, g) sparse, of ones
+    """
+    gaps, places, n_gaps = [], [], 0
+    for column in X.T:
+        values, place = np.unique(column, return_inverse=True)
+        if len(values) ** 2 < len(upper[0]):
+            own, which = np.unique(np.abs(values[:, None] - values), return_inverse=True)
+            of_pairs = which.reshape(len(values), -1)[place[upper[0]], place[upper[1]]]
+        else:
+            own, of_pairs = np.abs(column[upper[0]] - column[upper[1]]), np.arange(len(upper[0]))
+        gaps.append(own)
+        places.append(n_gaps + of_pairs)
+        n_gaps += len(own)
+    indices = np.stack(places, axis=1) if places else np.empty((len(upper[0]), 0), dtype=np.intp)
+    starts = np.arange(len(indices) + 1) * indices.shape[1]
+    at = csr_array((np.ones(indices.size), indices.ravel(), starts), shape=(len(indices), n_gaps))
+    feature = np.repeat(np.arange(len(gaps)), [len(own) for own in gaps])
+    return _ROOT3 * np.concatenate([np.empty(0), *gaps]), feature, at

@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from gpytorch.priors import GammaPrior, LogNormalPrior
 from linear_operator.utils.cholesky import psd_safe_cholesky
-from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, solve_triangular
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
-from scipy.optimize import Bounds, minimize
+from scipy.linalg import solve_triangular
+from scipy.optimize import Bounds
 from scipy.spatial.distance import cdist
 from sklearn.utils import check_random_state
 
 from surronas.predictors import register_predictor
+from surronas.predictors._likelihood import Upper, best_parameters, marginal_likelihood
 from surronas.predictors.base import FloatArray, Predictor
 
 _CHUNK = 512  # rows whose covariance with a thousand others stays in the cache
@@ -154,31 +153,16 @@ class GaussianProcess(Predictor):
 
 
 def _maximise(distances: FloatArray, products: FloatArray, y: FloatArray, max_iter: int) -> tuple[FloatArray, int]:
-    """The best log parameters met, and the number of steps; a failed step costs only itself, so a model there is."""
+    """The best log parameters met, and the number of steps."""
     blocks = len(distances)
     start = np.log(np.r_[np.full(blocks, 1.5), np.full(blocks, 0.7 / blocks), np.full(blocks, 0.3 / blocks), 0.08])
     upper = np.triu_indices(len(y))
     distances, products = _ROOT3 * distances[:, *upper], products[:, *upper]
-    best: FloatArray = start
-    best_loss = np.inf
-
-    def objective(logs: FloatArray) -> tuple[float, FloatArray]:
-        nonlocal best, best_loss
-        try:
-            value, gradient = _loss(logs, distances, products, y, upper)
-        except LinAlgError:
-            return 1e10, np.zeros_like(logs)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
-            return 1e10, np.zeros_like(logs)
-        if value < best_loss:
-            best, best_loss = logs.copy(), value
-        return value, gradient
-
     lowest = np.log(np.repeat([1e-2, 1e-6, 1e-5], [blocks, 2 * blocks, 1]))
     highest = np.r_[np.full(3 * blocks, np.log(1e3)), 3.0]
-    bounds = Bounds(lowest, highest)
-    result = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": max_iter})
-    return best, max(int(result.nit), 1)
+    return best_parameters(
+        lambda logs: _loss(logs, distances, products, y, upper), start, Bounds(lowest, highest), max_iter
+    )
 
 
 def _loss(
@@ -186,36 +170,26 @@ def _loss(
     distances: FloatArray,
     products: FloatArray,
     y: FloatArray,
-    upper: tuple[NDArray[np.intp], NDArray[np.intp]],
+    upper: Upper,
 ) -> tuple[float, FloatArray]:
-    """Negative log marginal likelihood minus log priors, and its gradient (Rasmussen and Williams, eq. 5.9).
+    """Negative log marginal likelihood minus log priors, and its gradient.
 
     Distances (times the root of three) and products are those of the pairs ``upper``, a matrix' upper triangle.
     """
     parameters = np.exp(logs)
     lengthscales, smooth, linear = parameters[:-1].reshape(3, -1)
-    noise, n = parameters[-1], len(y)
     r = distances / lengthscales[:, None]
     decay = np.exp(-r)
     kernels = (1 + r) * decay
-    covariance = np.zeros((n, n), order="F")
-    covariance[upper] = smooth @ kernels + linear @ products
-    covariance[np.diag_indices(n)] += noise
-    factor, failed = dpotrf(covariance, clean=0, overwrite_a=1)
-    if failed:
-        raise LinAlgError("the covariance is not positive definite")
-    dual, _ = dpotrs(factor, y)
-    inverse, _ = dpotri(factor)
-    slope = inverse[upper] - dual[upper[0]] * dual[upper[1]]  # of the loss, with a pair and its mirror image together
-    slope[upper[0] == upper[1]] /= 2
+    value, slope, by_noise = marginal_likelihood(smooth @ kernels + linear @ products, parameters[-1], y, upper)
     gradient = np.r_[
         smooth * (np.square(r) * decay @ slope),
         smooth * (kernels @ slope),
         linear * (products @ slope),
-        noise * (np.trace(inverse) - dual @ dual) / 2,
+        parameters[-1] * by_noise,
     ]
     prior, prior_slope = _prior(logs)
-    return float(y @ dual / 2 + np.log(factor.diagonal()).sum() + prior), gradient + prior_slope
+    return value + prior, gradient + prior_slope
 
 
 def _prior(logs: FloatArray) -> tuple[float, FloatArray]:
