@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS", "Check", "Finding", "run_checks"]
 
+_AFFORDABLE = 10_000  # cells: beyond it a number says no more than that predictors are equal
+
 SEVERITIES = ("error", "warning", "info")
 COVERED = (0.87, 0.93)
 
@@ -137,7 +139,10 @@ def _leaders_tied(report: Report) -> Iterator[str]:
     if test["difference"] > 0 and np.isfinite(spread):
         # 1.96 + 0.84: two-sided 5 % level with a power of 80 %; 0.955 is the test's efficiency on normal data.
         needed = (2.8 * spread / test["difference"]) ** 2 / 0.955
-        text += f" About {max(6, np.ceil(needed)):,.0f} cells would tell a difference of that size."
+        if needed <= _AFFORDABLE:
+            text += f" About {max(6, np.ceil(needed)):,.0f} cells would tell a difference of that size."
+        else:
+            text += f" Not even {_AFFORDABLE:,} cells would tell a difference of that size."
     yield text
 
 

@@ -75,6 +75,9 @@ def test_the_number_of_cells_that_would_tell(make_report):
     (detail,) = found(make_report({"a": GOOD + difference, "b": [GOOD] * 2}), "SNB004")
     needed = ((1.96 + 0.84) * difference.ravel().std(ddof=1) / difference.mean()) ** 2 / 0.955
     assert f"About {np.ceil(needed):,.0f} cells" in detail
+    hardly = difference - difference.mean() + 1e-5
+    (detail,) = found(make_report({"a": GOOD + hardly, "b": [GOOD] * 2}), "SNB004")
+    assert detail.endswith("Not even 10,000 cells would tell a difference of that size.")
 
 
 def test_failures_constants_and_signs(make_report):
