@@ -79,9 +79,10 @@ def evaluator_of(supernet: SuperNet, images: ImageData, args: Any, head: str | N
     )
 
 
-def search_of(evaluator: SupernetEvaluator, seed: int, args: Any, **options: Any) -> NAT:
-    options = {"n_initial": args.initial, "batch_size": BATCH} | options
-    return NAT(evaluator, random_state=seed, n_jobs=args.jobs, **options)
+def search_of(
+    evaluator: SupernetEvaluator, seed: int, args: Any, adapt: SupernetAdaptation | None = None, batch: int = BATCH
+) -> NAT:
+    return NAT(evaluator, n_initial=args.initial, batch_size=batch, adapt=adapt, random_state=seed, n_jobs=args.jobs)
 
 
 def nat(
@@ -92,7 +93,7 @@ def nat(
     portions = 1 + (args.evaluations - args.initial) // every
     steps = ceil(epochs * max(1, len(images.indices["train"]) // recipe.batch_size) / portions)
     adapt = SupernetAdaptation(images, recipe, steps=steps, every=min(args.initial, every), **options)
-    return search_of(evaluator_of(new_head(supernet, images), images, args), seed, args, adapt=adapt)
+    return search_of(evaluator_of(new_head(supernet, images), images, args), seed, args, adapt)
 
 
 def seconds_of(result: Result) -> float:
@@ -147,7 +148,7 @@ def run(name: str, epochs: int, seed: int, journal: Journal, args: Any) -> None:
     if "not adapted" not in cells:
         n = cells["NAT"]["n"] + cells["NAT"]["again"]
         batch = ceil(BATCH * (n - args.initial) / (cells["NAT"]["n"] - args.initial))
-        bare = search_of(evaluator_of(supernet, images, args, "ridge"), seed, args, batch_size=batch)
+        bare = search_of(evaluator_of(supernet, images, args, "ridge"), seed, args, batch=batch)
         found = bare.run(folder / "bare", n, progress=True)
         rows = tried(supernet, images, found.front.archs, args, "ridge")
         keep("not adapted", rows, seconds=seconds_of(found), n=len(found.archive), again=0)
