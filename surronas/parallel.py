@@ -7,12 +7,12 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, effective_n_jobs, parallel_config
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from joblib.parallel import get_active_backend
 
 from surronas.exceptions import InvalidInputError
 
-__all__ = ["Alone", "check_n_jobs", "stream"]
+__all__ = ["alone", "check_n_jobs", "stream"]
 
 _PORTION = 4
 
@@ -24,15 +24,26 @@ def check_n_jobs(n_jobs: Any) -> None:
     raise InvalidInputError(f"The 'n_jobs' parameter must be a non-zero int or None. Got {n_jobs!r} instead.")
 
 
-class Alone:
-    """A function that a worker runs by itself: its own calls of joblib do not go to the cluster, but to threads."""
+def alone(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``joblib.delayed`` of a call that a worker runs by itself: what it asks of joblib goes to threads, not on.
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
+    Its arguments travel with it. Arrays that joblib sees it leaves on one of Dask's workers, and when that one is
+    killed it waits for the call for ever.
+    """
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return delayed(_Alone(function, args, kwargs))()
+
+    return call
+
+
+class _Alone:
+    def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        self.function, self.args, self.kwargs = function, args, kwargs
+
+    def __call__(self) -> Any:
         with parallel_config(backend="threading"):
-            return self.function(*args, **kwargs)
+            return self.function(*self.args, **self.kwargs)
 
 
 def stream(calls: Iterable[Any], n_jobs: int | None = None, *, in_order: bool = False, **options: Any) -> Iterator[Any]:
@@ -48,11 +59,11 @@ def stream(calls: Iterable[Any], n_jobs: int | None = None, *, in_order: bool = 
     **options
         Of ``joblib.Parallel``.
     """
-    alone = ((Alone(function), args, kwargs) for function, args, kwargs in calls)
+    jobs = (alone(function)(*args, **kwargs) for function, args, kwargs in calls)
     if get_active_backend()[0].supports_return_generator:
         returned = "generator" if in_order else "generator_unordered"
-        yield from Parallel(n_jobs=n_jobs, return_as=returned, **options)(alone)
+        yield from Parallel(n_jobs=n_jobs, return_as=returned, **options)(jobs)
         return
     parallel = Parallel(n_jobs=n_jobs, **options)  # Dask's backend gives all results at the end: so in portions
-    while portion := list(islice(alone, _PORTION * effective_n_jobs(n_jobs))):
+    while portion := list(islice(jobs, _PORTION * effective_n_jobs(n_jobs))):
         yield from parallel(portion)

@@ -13,7 +13,7 @@ from joblib.parallel import get_active_backend
 import surronas as sn
 from surronas.exceptions import InvalidInputError
 from surronas.meta.database import build_database
-from surronas.parallel import Alone, check_n_jobs, stream
+from surronas.parallel import alone, check_n_jobs, stream
 from surronas.search.evaluators import FunctionEvaluator
 
 X = np.indices((3, 2, 2)).reshape(3, -1).T
@@ -111,5 +111,12 @@ def test_calls_from_within_a_call_stay_in_its_process():
         return Parallel()(delayed(type)(get_active_backend()[0]) for _ in range(1))
 
     with parallel_config(ThreeWorkers()):
-        assert Alone(inner)() == [ThreadingBackend]
+        assert Parallel()([alone(inner)()]) == [[ThreadingBackend]]
         assert list(stream([delayed(inner)()])) == [[ThreadingBackend]]
+
+
+def test_joblib_sees_no_argument_that_it_would_leave_on_one_of_the_workers():
+    array = np.arange(1000)
+    function, args, kwargs = alone(np.add)(array, 1, dtype=float)
+    assert (args, kwargs) == ((), {})
+    np.testing.assert_array_equal(function(), array + 1.0)

@@ -12,11 +12,11 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import Parallel
 
 from surronas.datasets.table import BenchmarkTable
 from surronas.exceptions import InvalidInputError, SurronasWarning
-from surronas.parallel import check_n_jobs
+from surronas.parallel import alone, check_n_jobs
 from surronas.search.objectives import FloatArray
 from surronas.spaces import SearchSpace, resolve_space
 from surronas.spaces.base import IntArray
@@ -263,7 +263,7 @@ class FunctionEvaluator:
         parts = [archs[i : i + self.chunk] for i in range(0, len(archs), self.chunk)]
         names = list(self.targets)
         outcomes = Parallel(n_jobs=self.n_jobs)(
-            delayed(_attempt)(self.function, part, names, self.retries, self.timeout) for part in parts
+            alone(_attempt)(self.function, part, names, self.retries, self.timeout) for part in parts
         )
         frame = pd.DataFrame(np.concatenate([values for values, _, _ in outcomes] or [np.empty((0, len(names)))]))
         frame.columns = pd.Index(names)

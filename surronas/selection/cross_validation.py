@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel
 
-from surronas.parallel import Alone
+from surronas.parallel import alone
 from surronas.predictors.base import FloatArray
 from surronas.selection.budget import TimeBudget
 from surronas.selection.trials import Trial, one_fold
@@ -67,7 +67,7 @@ def predict_folds(
 ) -> None:
     """Let each trial predict each of the folds from the others."""
     tasks = [(trial, k) for trial in trials for k in folds]
-    call = delayed(Alone(one_fold))
+    call = alone(one_fold)
     outcomes = parallel(call(t.candidate, t.features, t.encoder.blocks_, t.seed, z, fold == k) for t, k in tasks)
     for (trial, k), outcome in zip(tasks, outcomes, strict=True):
         trial.take(fold == k, z, *outcome)

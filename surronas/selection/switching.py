@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import Parallel
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from surronas.encoders.base import Encoder
 from surronas.encoders.features import distinct_forms, encode, features
 from surronas.exceptions import FitError, InvalidInputError, SurronasError
-from surronas.parallel import Alone, check_n_jobs
+from surronas.parallel import alone, check_n_jobs
 from surronas.predictors import Predictor
 from surronas.predictors.base import FloatArray
 from surronas.predictors.mean import Mean
@@ -176,7 +176,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
             transfers = {name for name, t in kept.items() if t.candidate.transfers}
             weights = RULES[self.rule](z, tried, transfers)
             chosen = [kept[name] for name in weights] or [self._fallback(trials, X)]
-            fitted = parallel(delayed(Alone(t.candidate.fit))(t.features, z, t.encoder.blocks_, t.seed) for t in chosen)
+            fitted = parallel(alone(t.candidate.fit)(t.features, z, t.encoder.blocks_, t.seed) for t in chosen)
 
         for name, oof in tried.items():
             if not oof.usable and kept[name] not in chosen:
@@ -209,7 +209,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         encoded = encode(self.space, [c.encoder for c in chosen], X, self.encoders)
         seeds = rng.randint(2**31 - 1, size=len(chosen))
         fitted = Parallel(n_jobs=self.n_jobs)(
-            delayed(Alone(c.fit))(encoded[c.encoder][1], self.targets_.scores, encoded[c.encoder][0].blocks_, int(seed))
+            alone(c.fit)(encoded[c.encoder][1], self.targets_.scores, encoded[c.encoder][0].blocks_, int(seed))
             for c, seed in zip(chosen, seeds, strict=True)
         )
         self.members_ = [(c, model, weights.get(c.name, 1.0)) for c, model in zip(chosen, fitted, strict=True)]
