@@ -180,12 +180,12 @@ def tune(
             score = trial.score(z)
             return score, "" if trial.ranks and np.isfinite(score) else trial.reason or trial.defect()
 
-        def objective(trial: optuna.Trial) -> float:
-            params = {name: _suggest(trial, name, values) for name, values in distributions.items()}
-            score, defect = judge(params, fold)
+        def next_trial() -> None:
+            trial = study.ask(distributions)
+            score, defect = judge(trial.params, fold)
             if defect:
-                raise optuna.TrialPruned(defect)
-            return score
+                trial.set_user_attr("defect", defect)
+            study.tell(trial, None if defect else score, TrialState.PRUNED if defect else None)
 
         begun = time.perf_counter()
         default_score, defect = judge({}, other_fold)
@@ -195,7 +195,7 @@ def tune(
         as_given = {name: default.predictor.get_params()[name] for name in distributions}
         if not study.get_trials(deepcopy=False) and _contain(distributions, as_given):
             study.enqueue_trial(as_given)
-        _optimize(study, objective, n_trials, seed, seconds, np.inf if time_budget is None else start + time_budget)
+        _optimize(study, next_trial, n_trials, seed, seconds, np.inf if time_budget is None else start + time_budget)
         params, best_score = _best(study), default_score
         if params not in ({}, as_given):
             best_score, _ = judge(params, other_fold)
@@ -221,7 +221,7 @@ def _check(predictor: Any, encoder: Any, n_trials: Any, n_folds: Any, time_budge
 
 def _optimize(
     study: optuna.Study,
-    objective: Callable[[optuna.Trial], float],
+    next_trial: Callable[[], None],
     n_trials: int,
     seed: int,
     longest: float,
@@ -234,7 +234,7 @@ def _optimize(
             break
         # A sampler of its own for each trial: what a study that goes on samples does not depend on where it stopped.
         study.sampler = TPESampler(seed=(seed + done) % 2**32, constant_liar=False)
-        study.optimize(objective, n_trials=1)
+        next_trial()
         longest = max(longest, time.perf_counter() - begun)
 
 
@@ -276,13 +276,6 @@ def _distribution(**values: Any) -> BaseDistribution:
         return CategoricalDistribution(**values)
     whole = isinstance(values["low"], int) and isinstance(values["high"], int)
     return IntDistribution(**values) if whole else FloatDistribution(**values)
-
-
-def _suggest(trial: optuna.Trial, name: str, values: Any) -> Any:
-    if isinstance(values, CategoricalDistribution):
-        return trial.suggest_categorical(name, values.choices)
-    suggest: Any = trial.suggest_int if isinstance(values, IntDistribution) else trial.suggest_float
-    return suggest(name, values.low, values.high, step=values.step, log=values.log)
 
 
 def _contain(distributions: Mapping[str, BaseDistribution], params: dict[str, Any]) -> bool:
