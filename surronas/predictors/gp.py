@@ -133,14 +133,14 @@ class GaussianProcess(Predictor):
     def _cross(self, rows: FloatArray) -> FloatArray:
         """(len(rows), n) covariance of scaled rows with the training rows."""
         pairs = zip(self._blocks(rows), self._blocks(self.X_), strict=True)
-        return self._smooth_part(cdist(a, b) for a, b in pairs) + rows * self._slopes() @ self.X_.T
+        return self._smooth_part(_distances(a, b) for a, b in pairs) + rows * self._slopes() @ self.X_.T
 
     def _smooth_part(self, distances: Iterable[FloatArray]) -> FloatArray:
         """The sum of the Matérn kernels, in the place of the distances in each block."""
         total: Any = None
         for r, lengthscale, weight in zip(distances, self.lengthscales_, self.smooth_, strict=True):
             r *= _ROOT3 / lengthscale
-            decay = np.exp(-r)
+            decay = _decay(r)
             r += 1
             r *= decay
             r *= weight
@@ -150,6 +150,20 @@ class GaussianProcess(Predictor):
     def _slopes(self) -> FloatArray:
         """(d,) the weight of the linear kernel of each column's block."""
         return np.repeat(self.linear_, self.widths_)
+
+
+def _distances(A: FloatArray, B: FloatArray) -> FloatArray:
+    """(len(A), len(B)) by one matrix product. Small ones have few digits: a kernel that is flat at 0 needs no more."""
+    squares = A @ B.T
+    squares *= -2
+    squares += np.square(A).sum(axis=1)[:, None]
+    squares += np.square(B).sum(axis=1)
+    return np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
+
+
+def _decay(r: FloatArray) -> FloatArray:
+    """exp(-r) by torch, whose exponential of doubles takes a fifth of numpy's time."""
+    return np.asarray(torch.from_numpy(r).neg().exp_().numpy())
 
 
 def _maximise(distances: FloatArray, products: FloatArray, y: FloatArray, max_iter: int) -> tuple[FloatArray, int]:
@@ -179,7 +193,7 @@ def _loss(
     parameters = np.exp(logs)
     lengthscales, smooth, linear = parameters[:-1].reshape(3, -1)
     r = distances / lengthscales[:, None]
-    decay = np.exp(-r)
+    decay = _decay(r)
     kernels = (1 + r) * decay
     value, slope, by_noise = marginal_likelihood(smooth @ kernels + linear @ products, parameters[-1], y, upper)
     gradient = np.r_[
