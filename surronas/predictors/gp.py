@@ -16,6 +16,7 @@ from scipy.spatial.distance import cdist
 from sklearn.utils import check_random_state
 
 from surronas.predictors import register_predictor
+from surronas.predictors._distances import squared_distances
 from surronas.predictors._likelihood import Upper, best_parameters, marginal_likelihood
 from surronas.predictors.base import FloatArray, Predictor
 
@@ -133,7 +134,7 @@ class GaussianProcess(Predictor):
     def _cross(self, rows: FloatArray) -> FloatArray:
         """(len(rows), n) covariance of scaled rows with the training rows."""
         pairs = zip(self._blocks(rows), self._blocks(self.X_), strict=True)
-        return self._smooth_part(_distances(a, b) for a, b in pairs) + rows * self._slopes() @ self.X_.T
+        return self._smooth_part(np.sqrt(squared_distances(a, b)) for a, b in pairs) + rows * self._slopes() @ self.X_.T
 
     def _smooth_part(self, distances: Iterable[FloatArray]) -> FloatArray:
         """The sum of the Matérn kernels, in the place of the distances in each block."""
@@ -150,15 +151,6 @@ class GaussianProcess(Predictor):
     def _slopes(self) -> FloatArray:
         """(d,) the weight of the linear kernel of each column's block."""
         return np.repeat(self.linear_, self.widths_)
-
-
-def _distances(A: FloatArray, B: FloatArray) -> FloatArray:
-    """(len(A), len(B)) by one matrix product. Small ones have few digits: a kernel that is flat at 0 needs no more."""
-    squares = A @ B.T
-    squares *= -2
-    squares += np.square(A).sum(axis=1)[:, None]
-    squares += np.square(B).sum(axis=1)
-    return np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
 
 
 def _decay(r: FloatArray) -> FloatArray:

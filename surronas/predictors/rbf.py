@@ -6,6 +6,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from surronas.predictors import register_predictor
+from surronas.predictors._distances import squared_distances
 from surronas.predictors.base import FloatArray, Predictor
 
 _ROWS = 1024  # rows predicted at a time, to bound the memory
@@ -72,9 +73,10 @@ class RBF(Predictor):
         mean, nearest = self.intercept_ + Z @ self.slopes_, np.empty(len(Z))
         for start in range(0, len(Z), _ROWS):
             rows = slice(start, start + _ROWS)
-            distance = cdist(Z[rows], self.nodes_)
-            nearest[rows] = distance.min(axis=1)
-            mean[rows] += distance**3 @ self.coefficients_
+            squares = squared_distances(Z[rows], self.nodes_)
+            nearest[rows] = np.sqrt(squares.min(axis=1))
+            squares *= np.sqrt(squares)
+            mean[rows] += squares @ self.coefficients_
         return mean, self.error_ * np.sqrt(0.5 + 0.5 * (nearest / self.spacing_) ** 2)
 
 

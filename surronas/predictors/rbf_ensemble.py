@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from surronas.predictors import register_predictor
+from surronas.predictors._distances import squared_distances
 from surronas.predictors.base import FloatArray, Predictor
 from surronas.predictors.rbf import RBF, anchored, ball, solve
 
@@ -105,9 +106,6 @@ class RBFEnsemble(Predictor):
 
 def _cubes(inner: FloatArray, A: FloatArray, B: FloatArray) -> FloatArray:
     """The cubed distances (..., a, b) of the rows of A (..., a, d) and B (..., b, d) from their inner products."""
-    squares = inner * -2.0
-    squares += (A * A).sum(axis=-1)[..., :, None]
-    squares += (B * B).sum(axis=-1)[..., None, :]
-    np.maximum(squares, 0.0, out=squares)
+    squares = squared_distances(A, B, inner)
     squares *= np.sqrt(squares)
     return squares
