@@ -16,15 +16,21 @@ import surronas as sn
 
 @dataclass(frozen=True)
 class Case:
-    """What is learnt and tested, tau asked for by n, and peers; ``table`` is the case's name up to a colon."""
+    """What is learnt and tested, tau asked for by n, and peers; the table is the case's name up to a colon.
+
+    ``regret``: what the best of the predicted top ten may lose to the best of all that are tested, as asked for.
+    """
 
     target: str
-    floors: Mapping[int, float]
+    floors: Mapping[int, float | None]
     peers: Sequence[str]
     test_target: str | None = None
     protocol: str = "rest"
+    dataset: str | None = None
+    regret: float | None = None
 
 
+GRAF = "graph_features+one_hot:xgboost"
 SUBNETS = ("one_hot:xgboost", "cost:linear")
 CASES = {
     "analog_nasbench": Case(
@@ -41,10 +47,14 @@ CASES = {
     "nasbench201": Case(
         "val_accuracy",
         {78: 0.84, 156: 0.865, 469: 0.885, 1563: 0.895},
-        ("one_hot:xgboost", "graph_features+one_hot:xgboost"),
+        ("one_hot:xgboost", GRAF),
         "test_accuracy",
         "all",
     ),
+    **{
+        f"nasbench201:{name}": Case("val_accuracy", {100: None}, ("one_hot:xgboost", GRAF), None, "all", name, 0.15)
+        for name in ("cifar10", "cifar100", "ImageNet16-120")
+    },
     "mbconv_cifar10:val_accuracy": Case("val_accuracy", {100: 0.85}, SUBNETS),
     "mbconv_cifar10:test_accuracy": Case("test_accuracy", {100: 0.85}, SUBNETS),
     "mbconv_cifar10:latency_ms": Case("latency_ms", {100: 0.95}, SUBNETS),
@@ -62,7 +72,7 @@ if __name__ == "__main__":
     protocol = args.protocol or case.protocol
     report = sn.evaluate(
         ["auto", *case.peers],
-        sn.load_benchmark(args.table.partition(":")[0]),
+        sn.load_benchmark(args.table.partition(":")[0], dataset=case.dataset),
         target=case.target,
         test_target=case.test_target,
         n_train=list(case.floors),
@@ -76,5 +86,9 @@ if __name__ == "__main__":
     show(taus.round(3).to_string())
     coverage = report.frame.pivot_table(index="n_train", columns="predictor", values="coverage_90")
     show(f"coverage of 90 % intervals\n{coverage.round(3).to_string()}")
+    if case.regret is not None:
+        regrets = report.frame.groupby(["n_train", "predictor"])["top_10_regret"].agg(["mean", "std", "max"])
+        show(f"regret of the top ten, asked for {case.regret}\n{regrets.round(3).to_string()}")
     for n, floor in case.floors.items():
-        show(f"n = {n}: auto {taus['mean']['auto'][n]:.3f}, asked for {floor}")
+        if floor is not None:
+            show(f"n = {n}: auto {taus['mean']['auto'][n]:.3f}, asked for {floor}")
