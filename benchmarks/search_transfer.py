@@ -52,7 +52,7 @@ from surronas.supernet.training import Trainer
 from surronas.supernet.weights import load_supernet
 
 # Epochs of the adaptation and seeds. An epoch of 5,000 images is about 27 CPU-seconds, of the small sets 6.
-CASES = {"fashion_mnist": (10, 2), "sign_digits": (20, 2), "digits": (20, 3)}
+CASES = {"fashion_mnist": (10, 2), "sign_digits": (40, 2), "digits": (40, 3)}
 N_TRAIN, N_VALIDATION, VALIDATION_SHARE = 5000, 2000, 0.25
 N_EVALUATIONS, N_INITIAL, BATCH = 120, 30, 15
 MINUTES = 15

@@ -86,7 +86,7 @@ class SupernetAdaptation:
     steps: int = 50
     every: int = 8
     distribution: str = "counts"
-    n_best: int = 100
+    n_best: int = 24
     teacher: bool = True
     n_probes: int = 12
     tolerance: float = 0.02
