@@ -11,7 +11,7 @@ from botorch.posteriors.gpytorch import GPyTorchPosterior
 from gpytorch.distributions import MultivariateNormal
 from torch import Tensor
 
-from surronas.encoders.features import features
+from surronas.encoders.features import features_of_all
 from surronas.predictors.base import FloatArray
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
@@ -116,7 +116,7 @@ class SurrogateModel(Model):
         """(b * q, n_genes) canonical genotypes -> mean (b, q) and covariance (b, q, q), in the unit of the target."""
         switching = self.surrogate.switching
         forms = switching.space.representatives(C)
-        F = {name: features(encoder, forms) for name, encoder in switching.encoders_.items()}
+        F = features_of_all(switching.encoders_, forms)
         total = sum(weight for _, _, weight in switching.members_)
         parts = []
         with quietly():

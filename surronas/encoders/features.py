@@ -9,11 +9,12 @@ from scipy.sparse import csr_array
 
 from surronas.encoders import get_encoder
 from surronas.encoders.base import Encoder, FloatArray
+from surronas.encoders.union import Union
 from surronas.exceptions import InvalidInputError
 from surronas.spaces import SearchSpace
 from surronas.spaces.base import IntArray
 
-__all__ = ["distinct_forms", "encode", "features"]
+__all__ = ["distinct_forms", "encode", "features", "features_of_all"]
 
 
 def encode(
@@ -24,7 +25,24 @@ def encode(
     for name, encoder in fitted.items():
         if not len(encoder.get_feature_names_out()):
             raise InvalidInputError(f"The encoder {name!r} has no features for the space {space.name!r}.")
-    return {name: (encoder, features(encoder, C)) for name, encoder in fitted.items()}
+    found = features_of_all(fitted, C)
+    return {name: (encoder, found[name]) for name, encoder in fitted.items()}
+
+
+def features_of_all(encoders: Mapping[str, Encoder], C: IntArray) -> dict[str, FloatArray]:
+    """``features`` by each of the encoders; what several unions have in common is computed once."""
+    known: dict[str, FloatArray] = {}
+
+    def of(name: str, encoder: Encoder) -> FloatArray:
+        if name not in known:
+            if isinstance(encoder, Union) and encoder.additive and "+" in name:
+                parts = zip(name.split("+"), encoder.encoders_, strict=True)
+                known[name] = np.hstack([of(*part) for part in parts])
+            else:
+                known[name] = features(encoder, C)
+        return known[name]
+
+    return {name: of(name, encoder) for name, encoder in encoders.items()}
 
 
 def features(encoder: Encoder, C: IntArray) -> FloatArray:

@@ -9,13 +9,14 @@ from surronas.predictors.base import FloatArray
 __all__ = ["squared_distances"]
 
 
-def squared_distances(A: FloatArray, B: FloatArray, inner: FloatArray | None = None) -> FloatArray:
+def squared_distances(A: FloatArray, B: FloatArray) -> FloatArray:
     """(..., a, d), (..., b, d) -> (..., a, b): several times as fast as one by one where d is large.
 
     The error is that of the squared lengths: small distances have few digits, which is enough for a kernel that is flat
-    at 0. ``inner`` products are taken where they are at hand.
+    at 0.
     """
-    squares = -2.0 * (A @ B.swapaxes(-1, -2) if inner is None else inner)
-    squares += np.square(A).sum(axis=-1)[..., :, None]
-    squares += np.square(B).sum(axis=-1)[..., None, :]
+    lengths, others = (np.square(rows).sum(axis=-1, keepdims=True) for rows in (A, B))
+    left = np.concatenate([-2.0 * A, lengths, np.ones_like(lengths)], axis=-1)
+    right = np.concatenate([B, np.ones_like(others), others], axis=-1)
+    squares: FloatArray = left @ right.swapaxes(-1, -2)
     return np.maximum(squares, 0.0, out=squares)

@@ -120,7 +120,7 @@ class GaussianProcess(Predictor):
         rows = self._scaled(X)
         cross = self._cross(rows.reshape(b * q, -1))
         white = solve_triangular(self.factor_, cross.T, lower=True).reshape(-1, b, q)
-        blocks = np.split(rows, np.cumsum(self.widths_)[:-1], axis=2)
+        blocks = self._stretched(rows)
         among = self._smooth_part(np.linalg.norm(block[:, :, None] - block[:, None], axis=3) for block in blocks)
         among += rows * self._slopes() @ rows.swapaxes(1, 2) + noise * self.noise_ * np.eye(q)
         return np.asarray(among - np.einsum("nbq,nbr->bqr", white, white))
@@ -129,22 +129,29 @@ class GaussianProcess(Predictor):
         return np.asarray((X - self.center_) / self.scale_)
 
     def _blocks(self, X: FloatArray) -> list[FloatArray]:
-        return np.split(X, np.cumsum(self.widths_)[:-1], axis=1)
+        return np.split(X, np.cumsum(self.widths_)[:-1], axis=-1)
 
     def _cross(self, rows: FloatArray) -> FloatArray:
         """(len(rows), n) covariance of scaled rows with the training rows."""
-        pairs = zip(self._blocks(rows), self._blocks(self.X_), strict=True)
-        return self._smooth_part(np.sqrt(squared_distances(a, b)) for a, b in pairs) + rows * self._slopes() @ self.X_.T
+        pairs = zip(self._stretched(rows), self._stretched(self.X_), strict=True)
+        total = self._smooth_part(_root(squared_distances(a, b)) for a, b in pairs)
+        total += rows * self._slopes() @ self.X_.T
+        return total
+
+    def _stretched(self, rows: FloatArray) -> list[FloatArray]:
+        """The blocks (..., width) of scaled rows, in units of what a Matérn kernel decays by."""
+        pairs = zip(self._blocks(rows), self.lengthscales_, strict=True)
+        return [block * (_ROOT3 / lengthscale) for block, lengthscale in pairs]
 
     def _smooth_part(self, distances: Iterable[FloatArray]) -> FloatArray:
-        """The sum of the Matérn kernels, in the place of the distances in each block."""
+        """The sum of the Matérn kernels, in the place of the distances in each stretched block."""
         total: Any = None
-        for r, lengthscale, weight in zip(distances, self.lengthscales_, self.smooth_, strict=True):
-            r *= _ROOT3 / lengthscale
-            decay = _decay(r)
-            r += 1
+        for r, weight in zip(distances, self.smooth_, strict=True):
+            np.negative(r, out=r)
+            decay = _exp(r)
+            r -= 1
             r *= decay
-            r *= weight
+            r *= -weight
             total = r if total is None else np.add(total, r, out=total)
         return np.asarray(total)
 
@@ -153,9 +160,13 @@ class GaussianProcess(Predictor):
         return np.repeat(self.linear_, self.widths_)
 
 
-def _decay(r: FloatArray) -> FloatArray:
-    """exp(-r) by torch, whose exponential of doubles takes a fifth of numpy's time."""
-    return np.asarray(torch.from_numpy(r).neg().exp_().numpy())
+def _root(squares: FloatArray) -> FloatArray:
+    return np.asarray(np.sqrt(squares, out=squares))
+
+
+def _exp(x: FloatArray) -> FloatArray:
+    """By torch, whose exponential of doubles takes a fifth of numpy's time."""
+    return np.asarray(torch.from_numpy(x).exp().numpy())
 
 
 def _maximise(distances: FloatArray, products: FloatArray, y: FloatArray, max_iter: int) -> tuple[FloatArray, int]:
@@ -185,7 +196,7 @@ def _loss(
     parameters = np.exp(logs)
     lengthscales, smooth, linear = parameters[:-1].reshape(3, -1)
     r = distances / lengthscales[:, None]
-    decay = _decay(r)
+    decay = _exp(-r)
     kernels = (1 + r) * decay
     value, slope, by_noise = marginal_likelihood(smooth @ kernels + linear @ products, parameters[-1], y, upper)
     gradient = np.r_[

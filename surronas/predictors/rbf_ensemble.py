@@ -72,8 +72,7 @@ class RBFEnsemble(Predictor):
         for start in range(0, self.n_members, _MEMBERS):
             some = slice(start, start + _MEMBERS)
             nodes = self._nodes(some)
-            inner = nodes @ nodes.swapaxes(1, 2)
-            system = _cubes(inner, nodes, nodes) + inner / self.ridge
+            system = _cubes(nodes, nodes) + nodes @ nodes.swapaxes(1, 2) / self.ridge
             # Rows that differ may be equal on the subset: never without any smoothing.
             system += max(self.smoothing, 1e-6) * np.eye(n_rows)
             right = np.stack([y[self.rows_[some]], np.ones((len(nodes), n_rows))], axis=-1)
@@ -93,7 +92,7 @@ class RBFEnsemble(Predictor):
         nodes = self._nodes(slice(k, k + 1))[0]
         columns = Z[:, self.features_[k]]
         slopes = nodes.T @ self.coefficients_[k] / self.ridge
-        prediction: FloatArray = _cubes(columns @ nodes.T, columns, nodes) @ self.coefficients_[k]
+        prediction: FloatArray = _cubes(columns, nodes) @ self.coefficients_[k]
         prediction += columns @ slopes + self.intercepts_[k]
         return prediction
 
@@ -104,8 +103,8 @@ class RBFEnsemble(Predictor):
         return nodes
 
 
-def _cubes(inner: FloatArray, A: FloatArray, B: FloatArray) -> FloatArray:
-    """The cubed distances (..., a, b) of the rows of A (..., a, d) and B (..., b, d) from their inner products."""
-    squares = squared_distances(A, B, inner)
+def _cubes(A: FloatArray, B: FloatArray) -> FloatArray:
+    """The cubed distances (..., a, b) of the rows of A (..., a, d) and B (..., b, d)."""
+    squares = squared_distances(A, B)
     squares *= np.sqrt(squares)
     return squares

@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist, pdist, squareform
 from sklearn.utils import check_random_state
 
 from surronas.encoders import get_encoder
-from surronas.encoders.features import encode, features
+from surronas.encoders.features import encode, features, features_of_all
 from surronas.predictors import get_predictor
 from surronas.predictors.base import FloatArray, Predictor
 from surronas.selection.candidates import SOURCE, Candidate
@@ -188,7 +188,7 @@ def _learning_curve(switching: AdaptiveSwitching, held_out: HeldOut, rng: np.ran
         return [("learning", np.nan, np.nan, f"How more labels would help is not told from fewer than {_LEAST_ROWS}.")]
     sizes = [len(z) * (1 - 1 / len(np.unique(held_out.fold)))]
     taus = [tau(z, held_out.mean)]
-    encoded = {name: features(encoder, held_out.archs) for name, encoder in switching.encoders_.items()}
+    encoded = features_of_all(switching.encoders_, held_out.archs)
     for share in _SHARES:
         predicted, size = np.zeros(len(z)), 0.0
         for k in np.unique(held_out.fold):

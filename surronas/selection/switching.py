@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from surronas.encoders.base import Encoder
-from surronas.encoders.features import distinct_forms, encode, features
+from surronas.encoders.features import distinct_forms, encode, features_of_all
 from surronas.exceptions import FitError, InvalidInputError, SurronasError
 from surronas.parallel import alone, check_n_jobs
 from surronas.predictors import Predictor
@@ -302,7 +302,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
     def _encode(self, X: IntArray) -> tuple[dict[str, FloatArray], IntArray]:
         """Features of the different architectures by encoder, and which of them each row is."""
         forms, form_of = distinct_forms(self.space, X)
-        return {name: features(encoder, forms) for name, encoder in self.encoders_.items()}, form_of
+        return features_of_all(self.encoders_, forms), form_of
 
     def _fallback(self, trials: Sequence[Trial], X: IntArray) -> Trial:
         """Other tasks or the training mean, where no candidate could rank; an error where none could even be fitted."""
