@@ -182,7 +182,11 @@ def tune(
 
         def next_trial() -> None:
             trial = study.ask(distributions)
-            score, defect = judge(trial.params, fold)
+            try:
+                score, defect = judge(trial.params, fold)
+            except BaseException:  # an interrupt too: no trial is left running in a stored study
+                study.tell(trial, state=TrialState.FAIL)
+                raise
             if defect:
                 trial.set_user_attr("defect", defect)
             study.tell(trial, None if defect else score, TrialState.PRUNED if defect else None)

@@ -143,6 +143,7 @@ def test_a_study_goes_on_where_it_stopped(kind, tmp_path):
         Ridge.left = np.inf
     resumed = tuned_on(n_trials=14, storage=storage)
     assert params_of(resumed.study) == params_of(whole.study)
+    assert not resumed.study.get_trials(states=(TrialState.RUNNING,))
     assert (resumed.params, resumed.score) == (whole.params, whole.score)
     Ridge.left = 5 + 5  # what is finished is not tried again: only the default and the best are compared
     try:
