@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -12,7 +14,7 @@ from joblib.parallel import get_active_backend
 
 from surronas.exceptions import InvalidInputError
 
-__all__ = ["alone", "check_n_jobs", "stream"]
+__all__ = ["alone", "check_n_jobs", "renewing_workers", "stream"]
 
 _PORTION = 4
 
@@ -67,3 +69,12 @@ def stream(calls: Iterable[Any], n_jobs: int | None = None, *, in_order: bool = 
     parallel = Parallel(n_jobs=n_jobs, **options)  # Dask's backend gives all results at the end: so in portions
     while portion := list(islice(jobs, _PORTION * effective_n_jobs(n_jobs))):
         yield from parallel(portion)
+
+
+@contextmanager
+def renewing_workers() -> Iterator[None]:
+    """Without joblib's warning of a renewed process: one keeps the memory that tensors give back, joblib takes that for
+    a leak and starts another, and nothing is lost."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+        yield

@@ -29,7 +29,7 @@ from surronas.meta.episodes import count_right, subnet_features
 from surronas.meta.latency import predicted_latencies
 from surronas.meta.shipped import find_shipped
 from surronas.meta.tasks import Task, draw_classes
-from surronas.parallel import check_n_jobs, stream
+from surronas.parallel import check_n_jobs, renewing_workers, stream
 from surronas.spaces import space_from_spec
 from surronas.spaces.base import IntArray, SearchSpace
 from surronas.supernet.augment import crop_and_flip
@@ -240,7 +240,10 @@ def build_database(
     )
     done = {cell["view"] for cell in journal.cells}
     left = [number for number in range(len(views)) if number not in done]
-    with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), disable=not progress) as bar:
+    with (
+        Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), disable=not progress) as bar,
+        renewing_workers(),
+    ):
         shown = bar.add_task("", total=len(views), completed=len(done))
         jobs = (delayed(_measure)(supernet, number, views[number].images(), n_archs, n_tasks) for number in left)
         for cell in stream(jobs, n_jobs, pre_dispatch="n_jobs", batch_size=1):

@@ -215,16 +215,17 @@ def _official_classes() -> IntArray:
 
 @cache
 def _functions() -> tuple[IntArray, IntArray, IntArray]:
-    """Which function each canonical genotype computes by its rank, those genotypes by function, where each starts.
+    """Which function each genotype computes by its rank, canonical genotypes by function, where each starts.
 
     Coarser than the official classes, which keep apart what differs in a sum with nothing.
     """
     space = NASBench201()
-    C = np.unique(space.prune(SearchSpace.enumerate(space)), axis=0)
+    X = SearchSpace.enumerate(space)
+    C, canonical = np.unique(space.prune(X), axis=0, return_inverse=True)
     names = ["+".join(_output(row, keep_zeros=False)) for row in C.tolist()]
     _, function, counts = np.unique(names, return_inverse=True, return_counts=True)
-    function_of = np.full(len(OPS) ** space.n_genes, -1, dtype=np.int64)
-    function_of[space.rank(C)] = function
+    function_of = np.empty(len(X), dtype=np.int64)
+    function_of[space.rank(X)] = function[canonical.reshape(-1)]
     return function_of, C[np.argsort(function, kind="stable")], np.r_[0, np.cumsum(counts)]
 
 

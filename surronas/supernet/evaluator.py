@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from surronas.datasets.images import ImageData
 from surronas.datasets.images.splits import stratified_draw
 from surronas.exceptions import InvalidInputError, SurronasWarning, UnknownNameError
-from surronas.parallel import check_n_jobs, stream
+from surronas.parallel import check_n_jobs, renewing_workers, stream
 from surronas.spaces.base import IntArray, SearchSpace
 from surronas.spaces.networks.folding import fold
 from surronas.supernet.augment import crop_and_flip
@@ -246,9 +246,7 @@ class SupernetEvaluator:
     def _measure_accuracies(self, X: IntArray, progress: bool) -> pd.DataFrame:
         frame = pd.DataFrame(np.nan, index=range(len(X)), columns=self._accuracies)
         failures = []
-        with bar(progress) as shown, warnings.catch_warnings():
-            # Processes keep what tensors give back. Joblib takes that for a leak, and renews them; nothing is lost.
-            warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+        with bar(progress) as shown, renewing_workers():
             task = shown.add_task("accuracy", total=len(X))
             for row, result in enumerate(stream(self._tasks(X), self.n_jobs, in_order=True, mmap_mode="c")):
                 if isinstance(result, str):

@@ -83,3 +83,10 @@ def test_rank_of_a_space_too_large_to_count():
     assert rank[0] == rank[1]
     assert len(np.unique(rank)) == len(np.unique(X, axis=0))
     assert space.rank(X[:0]).shape == (0,)
+
+
+def test_a_drawing_has_the_isomorphs_of_its_canonical_form():
+    X = NB201.enumerate()[::25]
+    (members, rows), (own, owners) = NB201.isomorphs(X), NB201.isomorphs(NB201.canonical(X))
+    np.testing.assert_array_equal(members, own)
+    np.testing.assert_array_equal(rows, owners)
