@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -19,7 +20,9 @@ from surronas.benchmark.page import Section, responsive
 from surronas.benchmark.report import Report
 from surronas.datasets import load_benchmark
 from surronas.datasets.images import ImageData, load_images
+from surronas.meta import MetaD2A
 from surronas.search import NAT, Result, SupernetAdaptation
+from surronas.search.charts import fronts
 from surronas.search.report import front_pictures
 from surronas.search.spread import evenly
 from surronas.supernet import SupernetEvaluator, load_pretrained, new_head
@@ -31,13 +34,14 @@ __all__ = ["Demo", "run_demo"]
 TABLE, TARGET = "analog_nasbench", "baseline_accuracy"
 N_TRAIN, N_SHOWN = 100, 250
 PREDICTORS = ("auto", "gp", "xgboost", "one_hot:xgboost", "linear")
-SUPERNET, IMAGES = "mbconv-cifar10", "digits"
+SUPERNET, IMAGES, METAD2A = "mbconv-cifar10", "digits", "mbconv"
 N_INITIAL, N_EVALUATIONS, BATCH, EPOCHS, N_ROWS = 16, 48, 8, 6, 12
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo made: the surrogate, how it does on held-out architectures, the comparison, a search, the page."""
+    """What the demo made: the surrogate and how it does on held-out architectures, the comparison, a search, what is
+    proposed without one, the page."""
 
     model: Any
     tau: float
@@ -45,6 +49,7 @@ class Demo:
     n_test: int
     report: Report
     search: Result
+    proposals: pd.DataFrame
     page: Path
 
     def headline(self) -> str:
@@ -78,12 +83,13 @@ def run_demo(out: str | Path, n_jobs: int | None = None, progress: bool = False)
     images = load_images(IMAGES, validation_size=0.25)
     found = transfer(images, Path(out) / "search", n_jobs, progress)
     page = Path(out) / "index.html"
-    demo = Demo(model, tau, covered, len(test), report, found, page)
+    demo = Demo(model, tau, covered, len(test), report, found, propose(images, n_jobs), page)
     common = np.flatnonzero(y[test] >= np.quantile(y[test], 0.05))  # the failed networks would squeeze all others
     shown = np.random.default_rng(0).choice(common, N_SHOWN, replace=False)
     label = f"{TARGET} ({table.target(TARGET).unit})"
     picture = responsive(lambda width: scatter(y[test][shown], mean[shown], low[shown], high[shown], label, width))
     sections = [_fit_section(demo, picture), _selection_section(model), _search_section(found, images)]
+    sections.append(_proposals_section(demo, images))
     report.to_html(page, sections)
     return demo
 
@@ -100,6 +106,20 @@ def transfer(images: ImageData, folder: Path, n_jobs: int | None = None, progres
     found = search.run(folder, N_EVALUATIONS, progress=progress)
     found.save(folder / "result")
     return found
+
+
+def propose(images: ImageData, n_jobs: int | None = None) -> pd.DataFrame:
+    """MetaD2A's proposals from the smallest to the largest: predicted from training images alone, then measured."""
+    began = time.perf_counter()
+    model = MetaD2A.load(METAD2A)
+    archs = model.design(images, N_ROWS)
+    predicted = model.predict(archs, images)
+    seconds = time.perf_counter() - began
+    targets = ("val_accuracy", "test_accuracy", "madds")
+    measured = SupernetEvaluator(model.supernet, images, targets=targets, head="ridge", n_jobs=n_jobs).evaluate(archs)
+    frame = pd.concat([predicted, measured], axis=1).sort_values("madds", ignore_index=True)
+    frame.attrs["seconds"] = seconds
+    return frame
 
 
 def _fit_section(demo: Demo, picture: Markup) -> Section:
@@ -150,3 +170,37 @@ def _search_section(found: Result, images: ImageData) -> Section:
         ),
     )
     return Section(f"A search: NAT transfers a supernet to {images.name}", body)
+
+
+def _proposals_section(demo: Demo, images: ImageData) -> Section:
+    """NAT's front and the proposals; their table with what was predicted and what came of it."""
+    proposals, front = demo.proposals, demo.search.front.values
+    names = (
+        f"MetaD2A's {len(proposals)} proposals, no evaluation",
+        f"NAT's front, {len(demo.search.archive)} evaluations",
+    )
+    parts = {
+        name: (frame["madds"].to_numpy() / 1e6, 100 - frame["val_accuracy"].to_numpy())
+        for name, frame in zip(names, (proposals, front), strict=True)
+    }
+    labels = ("million multiply-adds", "validation error, %")
+    picture = responsive(lambda width: fronts(parts, parts[names[0]], labels, width=width))
+    table = pd.DataFrame(
+        {
+            labels[0]: proposals["madds"] / 1e6,
+            "predicted error, %": 100 - proposals["predicted_accuracy"],
+            "spread of the prediction": proposals["predicted_spread"],
+            labels[1]: 100 - proposals["val_accuracy"],
+            "test error, %": 100 - proposals["test_accuracy"],
+        }
+    )
+    body = Markup('<p class="note">{}</p>{}<ul class="legend">{}</ul><div class="scroll">{}</div>').format(
+        f"MetaD2A has learnt from other images which networks are good for what. It looked at {images.name} for "
+        f"{proposals.attrs['seconds']:.0f} seconds, at training images alone, and proposed networks from the smallest "
+        "to the largest. They are measured here with the supernet's weights as they are and a classifier in closed "
+        "form; NAT's have learnt the images.",
+        picture,
+        Markup("").join(Markup('<li class="c{}">{}</li>').format(1 - i, name) for i, name in enumerate(names)),
+        Markup(table.to_html(index=False, border=0, float_format=lambda value: f"{value:.1f}")),
+    )
+    return Section(f"Without a search: what MetaD2A proposes for {images.name}", body)

@@ -23,7 +23,7 @@ class GraphDecoder(nn.Module):
 
     Two things differ from D-VAE. The graph's state is not the last vertex's, but a GRU's that reads each finished
     vertex: an absent layer has no edges, so its state would know of nothing before it. And the type is chosen with the
-    latent vector in sight, which long chains would forget.
+    latent vector in sight, which long chains would forget: beside the state, and by a linear map of each place's own.
 
     Parameters
     ----------
@@ -42,6 +42,7 @@ class GraphDecoder(nn.Module):
         self.graph = nn.GRUCell(hidden, hidden)
         self.gated = GatedSum(hidden)
         self.next_type = _two_layers(hidden + latent, 2 * hidden, n_types)
+        self.type_at = nn.Linear(latent, n_vertices * n_types, bias=False)
         # The first of two layers, by halves, each computed once a vertex and not once a pair.
         self.edge_from = nn.Linear(hidden, 2 * hidden)
         self.edge_to = nn.Linear(hidden, 2 * hidden, bias=False)
@@ -61,13 +62,15 @@ class GraphDecoder(nn.Module):
             In nats.
         """
         inputs = vertex_inputs(graphs.types, self.n_types).to(z)
-        state = torch.tanh(self.start(z))
+        state, leaning = torch.tanh(self.start(z)), self._leaning(z)
         done = self.vertex(inputs[:, 0], state)
         given, starts = [self.gated(done)], [self.edge_from(done)]
         state = self.graph(done, state)
         total = z.new_zeros(len(z))
         for i in range(1, self.n_vertices):
-            total = total - F.cross_entropy(self._type_logits(state, z), graphs.types[:, i], reduction="none")
+            total = total - F.cross_entropy(
+                self._type_logits(state, z) + leaning[:, i], graphs.types[:, i], reduction="none"
+            )
             edges = graphs.adjacency[:, :i, i].to(z)
             before = edges.flip(1).cumsum(dim=1).flip(1) - edges  # how many edges were decided before this one
             counts = torch.arange(int(edges.sum(dim=1).max()) + 1).to(z)
@@ -96,7 +99,7 @@ class GraphDecoder(nn.Module):
         types = torch.full((n, v), _INPUT)
         adjacency = torch.zeros(n, v, v, dtype=torch.bool)
         numbers = torch.eye(v).to(z)
-        state = torch.tanh(self.start(z))
+        state, leaning = torch.tanh(self.start(z)), self._leaning(z)
 
         def inputs(i: int) -> Tensor:
             return torch.cat([F.one_hot(types[:, i], self.n_types).to(z), numbers[i].expand(n, v)], dim=1)
@@ -105,7 +108,7 @@ class GraphDecoder(nn.Module):
         given, starts = [self.gated(done)], [self.edge_from(done)]
         state = self.graph(done, state)
         for i in range(1, v):
-            types[:, i] = _choose_types(self._type_logits(state, z), generator)
+            types[:, i] = _choose_types(self._type_logits(state, z) + leaning[:, i], generator)
             what, heard = inputs(i), torch.zeros_like(state)
             done = self.vertex(what, heard)
             for j in reversed(range(i)):
@@ -121,6 +124,10 @@ class GraphDecoder(nn.Module):
 
     def _type_logits(self, state: Tensor, z: Tensor) -> Tensor:
         return self.next_type(torch.cat([state, z], dim=1))  # type: ignore[no-any-return]
+
+    def _leaning(self, z: Tensor) -> Tensor:
+        """(n, n_vertices, n_types): what the latent vector says of each place, whatever stands before it."""
+        return self.type_at(z).view(len(z), self.n_vertices, self.n_types)  # type: ignore[no-any-return]
 
     def _edge_logits(self, start: Tensor, end: Tensor) -> Tensor:
         return self.edge(F.relu(start + end))[..., 0]  # type: ignore[no-any-return]

@@ -12,6 +12,8 @@ from surronas.meta.set_encoder import SetEncoder, Sets
 
 __all__ = ["GraphGenerator"]
 
+_FIRST_LOG_RATIO = -8.0  # of the variance of z before training, given the graph, to that without it
+
 
 class GraphGenerator(nn.Module):
     """Set encoder p(z | images), graph encoder q(z | graph, images), decoder p(graph | z).
@@ -37,13 +39,14 @@ class GraphGenerator(nn.Module):
         self.sets = SetEncoder(n_features, hidden)
         self.prior = nn.Linear(hidden, 2 * latent)
         self.graphs = GraphEncoder(n_types, n_vertices, hidden, hidden)
-        self.posterior = nn.Sequential(
-            nn.Linear(hidden + 2 * latent, 2 * hidden), nn.ReLU(), nn.Linear(2 * hidden, 2 * latent)
-        )
+        last = nn.Linear(2 * hidden, 2 * latent)
+        with torch.no_grad():  # a z that is mostly noise is soon ignored, and then nothing is learnt through it
+            last.bias[latent:] = _FIRST_LOG_RATIO
+        self.posterior = nn.Sequential(nn.Linear(hidden + 2 * latent, 2 * hidden), nn.ReLU(), last)
         self.decoder = GraphDecoder(n_types, n_vertices, latent, hidden)
 
     def loss(
-        self, graphs: Graphs, sets: Sets, rows: Tensor, generator: torch.Generator, beta: float | Tensor = 0.005
+        self, graphs: Graphs, sets: Sets, rows: Tensor, generator: torch.Generator, beta: float | Tensor
     ) -> Tensor:
         """-log p(graph | z) + beta KL(q || p), mean over the graphs.
 
@@ -55,7 +58,7 @@ class GraphGenerator(nn.Module):
             The set that each graph belongs to.
         generator : torch.Generator
             Of the noise in z.
-        beta : float or (n,) tensor, default=0.005
+        beta : float or (n,) tensor
             0 for a graph that is only to be reconstructed, which says nothing of what is good on its set.
         """
         prior = self._prior(sets, rows)

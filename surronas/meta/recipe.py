@@ -33,7 +33,7 @@ class MetaRecipe:
     graphs : int
         Of a step of the generator; as many again are only reconstructed.
     beta : float
-        Of the generator's divergence.
+        Of the generator's divergence; it rises to this over the first steps.
     hidden, latent : int
         Widths of the networks.
     every, patience : int
@@ -51,7 +51,7 @@ class MetaRecipe:
     learning_rate: float = 1e-3
     views: int = 4
     graphs: int = 64
-    beta: float = 0.005
+    beta: float = 0.1
     hidden: int = 128
     latent: int = 56
     every: int = 50

@@ -39,6 +39,7 @@ PREDICTOR, GENERATOR, FEATURES, RESULT = "predictor.pt", "generator.pt", "featur
 _BANK = 40  # images of a class whose features are kept, of which each look at a task draws some
 _LEVEL = 0.1  # weight of the tasks' levels beside that of the architectures' scores
 _POOL, _BRACKETS, _GOOD = 4096, 16, 0.1
+_RISE = 0.3  # share of the generator's steps over which beta rises from 0: first it learns to say all, then briefly
 _LOOKS = 5  # whose mean is a task's vector
 
 
@@ -271,7 +272,8 @@ def fit_generator(
         own, sets, of_set = batch(rng.permutation(lessons.learnt)[:n_tasks], recipe.graphs, rng)
         other = code.write(code.space.sample(recipe.graphs, random_state=rng, unique=False))
         both = Graphs(*(torch.cat(pair) for pair in zip(own, other, strict=True)))
-        beta = torch.tensor([recipe.beta, 0.0]).repeat_interleave(recipe.graphs)
+        risen = min(1.0, step / (_RISE * recipe.generator_steps))
+        beta = torch.tensor([risen * recipe.beta, 0.0]).repeat_interleave(recipe.graphs)
         generator = torch.Generator().manual_seed(int(rng.randint(2**31)))
         return model.loss(both, sets, of_set.repeat(2), generator, beta)
 
