@@ -129,7 +129,7 @@ def fit_predictor(
     def score() -> float:
         return spearman(accuracy[stopping], predict(stopping))
 
-    Fitting(model, loss, score, recipe.predictor_steps, recipe).run(None, {})
+    Fitting(model, loss, score, recipe.predictor_steps, recipe.predictor_learning_rate, recipe).run(None, {})
     with torch.no_grad():
         parts = [predict(part) for part in np.array_split(np.arange(len(frame)), 20)]
     return pd.Series(torch.cat(parts).numpy().astype(float), index=frame.index)

@@ -63,7 +63,9 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--predictor-steps", type=int, default=MetaRecipe.predictor_steps, help="at most (%(default)s)")
     parser.add_argument("--generator-steps", type=int, default=MetaRecipe.generator_steps, help="at most (%(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=MetaRecipe.learning_rate, help="peak (%(default)s)")
+    rates = {"predictor": MetaRecipe.predictor_learning_rate, "generator": MetaRecipe.generator_learning_rate}
+    for name, rate in rates.items():
+        parser.add_argument(f"--{name}-learning-rate", type=float, default=rate, help="its peak (%(default)s)")
     parser.add_argument("--seed", type=seed, default=MetaRecipe.seed, help="(%(default)s)")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="features, checkpoints and metad2a.safetensors"
@@ -80,7 +82,8 @@ def _train(arguments: argparse.Namespace, console: Console) -> None:
     recipe = MetaRecipe(
         predictor_steps=arguments.predictor_steps,
         generator_steps=arguments.generator_steps,
-        learning_rate=arguments.learning_rate,
+        predictor_learning_rate=arguments.predictor_learning_rate,
+        generator_learning_rate=arguments.generator_learning_rate,
         seed=arguments.seed,
     )
     model = train_metad2a(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from surronas.meta.graph_encoder import GatedSum, vertex_inputs
@@ -87,14 +87,8 @@ class GraphDecoder(nn.Module):
         return total
 
     @torch.no_grad()
-    def sample(self, z: Tensor, generator: Generator | None = None) -> Graphs:
-        """One graph for each latent vector: types and edges drawn, or without a generator the likeliest, one by one.
-
-        Parameters
-        ----------
-        z : (n, latent) float
-        generator : torch.Generator, optional
-        """
+    def write(self, z: Tensor) -> Graphs:
+        """(n, latent) latent vectors -> n graphs: the likeliest type or edge, one after another."""
         n, v = len(z), self.n_vertices
         types = torch.full((n, v), _INPUT)
         adjacency = torch.zeros(n, v, v, dtype=torch.bool)
@@ -108,12 +102,11 @@ class GraphDecoder(nn.Module):
         given, starts = [self.gated(done)], [self.edge_from(done)]
         state = self.graph(done, state)
         for i in range(1, v):
-            types[:, i] = _choose_types(self._type_logits(state, z) + leaning[:, i], generator)
+            types[:, i] = (self._type_logits(state, z) + leaning[:, i]).argmax(dim=1)
             what, heard = inputs(i), torch.zeros_like(state)
             done = self.vertex(what, heard)
             for j in reversed(range(i)):
-                logits = self._edge_logits(starts[j], self.edge_to(done))
-                edge = logits > 0 if generator is None else torch.rand(n, generator=generator) < logits.sigmoid()
+                edge = self._edge_logits(starts[j], self.edge_to(done)) > 0
                 adjacency[:, j, i] = edge
                 heard = heard + edge[:, None] * given[j]
                 done = self.vertex(what, heard)
@@ -141,9 +134,3 @@ class GraphDecoder(nn.Module):
 
 def _two_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
-
-
-def _choose_types(logits: Tensor, generator: Generator | None) -> Tensor:
-    if generator is None:
-        return logits.argmax(dim=1)
-    return torch.multinomial(logits.softmax(dim=1), 1, generator=generator)[:, 0]

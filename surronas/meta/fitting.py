@@ -40,9 +40,10 @@ class Fitting:
         () -> float, the larger the better, on what is kept out.
     n_steps : int
         At most.
+    learning_rate : float
+        AdamW's peak: a rise over the first twentieth of the steps, then half a cosine to a hundredth.
     recipe : MetaRecipe
-        Its ``learning_rate`` is AdamW's peak: a rise over the first twentieth of the steps, then half a cosine to a
-        hundredth; ``every`` so many steps there is a score, and ``patience`` of them without a better one end it.
+        ``every`` so many steps there is a score, and ``patience`` of them without a better one end it.
 
     Attributes
     ----------
@@ -56,11 +57,12 @@ class Fitting:
         loss: Callable[[int], Tensor],
         score: Callable[[], float],
         n_steps: int,
+        learning_rate: float,
         recipe: MetaRecipe,
     ) -> None:
         self.model, self.loss, self.score = model, loss, score
-        self.n_steps, self.recipe = n_steps, recipe
-        self.optimizer = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=1e-3)
+        self.n_steps, self.learning_rate, self.recipe = n_steps, learning_rate, recipe
+        self.optimizer = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=1e-3)
         self.step = 0
         self.record: list[tuple[int, float, float]] = []
         self.best = _copy(model)
@@ -113,7 +115,7 @@ class Fitting:
         losses = []
         for _ in range(min(self.recipe.every, self.n_steps - self.step)):
             for group in self.optimizer.param_groups:
-                group["lr"] = self.recipe.learning_rate * _schedule(self.step / self.n_steps)
+                group["lr"] = self.learning_rate * _schedule(self.step / self.n_steps)
             self.optimizer.zero_grad()
             loss = self.loss(self.step)
             loss.backward()  # type: ignore[no-untyped-call]

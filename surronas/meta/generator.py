@@ -70,16 +70,19 @@ class GraphGenerator(nn.Module):
 
     @torch.no_grad()
     def sample(self, sets: Sets, n: int, generator: torch.Generator) -> Graphs:
-        """n graphs for each of t sets, the first set's first: t n graphs, not all of which need be valid."""
+        """n graphs for each of t sets, the first set's first: t n graphs, not all of which need be valid.
+
+        What is drawn is z, which says all of a graph; types and edges are the likeliest.
+        """
         mean, log_variance = self._prior(sets, torch.arange(len(sets.features)).repeat_interleave(n))
         z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=generator)
-        return self.decoder.sample(z, generator)
+        return self.decoder.write(z)
 
     @torch.no_grad()
     def reconstruct(self, graphs: Graphs, sets: Sets, rows: Tensor) -> Graphs:
-        """What the decoder writes of the mean z of each graph, the likeliest at each step; arguments as of ``loss``."""
+        """What the decoder writes of the mean z of each graph; arguments as of ``loss``."""
         mean, _ = self._posterior(graphs, self._prior(sets, rows))
-        return self.decoder.sample(mean)
+        return self.decoder.write(mean)
 
     def _prior(self, sets: Sets, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of z for each row's set."""

@@ -18,8 +18,8 @@ class GraphEncoder(nn.Module):
     A second one goes from the output back. A vertex's number is an input beside its type, since the same operation is
     another one in another layer. Whole batches at a time; the loop is over the vertices.
 
-    D-VAE reads out the last vertex's state. Here the sum of what all vertices would contribute to another is read out
-    beside it: a chain of twenty layers forgets its beginning, and in a sum each layer is as near as any other.
+    D-VAE reads out the last vertex's state alone. A chain of twenty layers forgets its beginning, so that here a linear
+    map of all types and edges is added.
 
     Parameters
     ----------
@@ -35,7 +35,8 @@ class GraphEncoder(nn.Module):
         self.n_types, self.n_vertices, self.hidden = n_types, n_vertices, hidden
         self.cells = nn.ModuleList(nn.GRUCell(n_types + n_vertices, hidden) for _ in range(2))
         self.sums = nn.ModuleList(GatedSum(hidden) for _ in range(2))
-        self.readout = nn.Linear(4 * hidden, outputs)
+        self.readout = nn.Linear(2 * hidden, outputs)
+        self.direct = nn.Linear(n_vertices * (n_types + n_vertices), outputs, bias=False)
 
     def forward(self, graphs: Graphs) -> Tensor:
         """n graphs -> (n, outputs) float32."""
@@ -44,10 +45,11 @@ class GraphEncoder(nn.Module):
         edges = graphs.adjacency.float()
         forward = self._pass(0, inputs, edges.transpose(1, 2), list(order))
         backward = self._pass(1, inputs, edges, list(reversed(order)))
-        return self.readout(torch.cat([*forward, *backward], dim=1))  # type: ignore[no-any-return]
+        whole = torch.cat([inputs[..., : self.n_types], edges], dim=2).flatten(1)
+        return self.readout(torch.cat([forward, backward], dim=1)) + self.direct(whole)  # type: ignore[no-any-return]
 
-    def _pass(self, which: int, inputs: Tensor, reads: Tensor, order: list[int]) -> tuple[Tensor, Tensor]:
-        """The last vertex's state, all vertices' sum; ``reads[:, i, j]`` is 1 where vertex i reads vertex j."""
+    def _pass(self, which: int, inputs: Tensor, reads: Tensor, order: list[int]) -> Tensor:
+        """The state of the last vertex in ``order``; ``reads[:, i, j]`` is 1 where vertex i reads vertex j."""
         cell, gated = self.cells[which], self.sums[which]
         state = inputs.new_zeros(len(inputs), self.hidden)
         messages: list[Tensor] = []
@@ -57,7 +59,7 @@ class GraphEncoder(nn.Module):
                 heard = torch.einsum("nj,jnh->nh", reads[:, vertex, order[:place]], torch.stack(messages))
             state = cell(inputs[:, vertex], heard)
             messages.append(gated(state))
-        return state, torch.stack(messages).sum(dim=0)
+        return state
 
 
 class GatedSum(nn.Module):

@@ -12,7 +12,7 @@ _COUNTS = ("predictor_steps", "generator_steps", "views", "hidden", "latent", "e
 _RANGES = {
     **dict.fromkeys(_COUNTS, "[1, inf)"),
     "graphs": "[2, inf)",
-    "learning_rate": "(0, inf)",
+    **dict.fromkeys(("predictor_learning_rate", "generator_learning_rate"), "(0, inf)"),
     "beta": "[0, inf)",
     "seed": "[0, 4294967296)",
 }
@@ -26,8 +26,8 @@ class MetaRecipe:
     ----------
     predictor_steps, generator_steps : int
         At most; early stopping may end them sooner.
-    learning_rate : float
-        Its peak.
+    predictor_learning_rate, generator_learning_rate : float
+        Their peaks.
     views : int
         Of a step of the predictor: all their tasks and architectures.
     graphs : int
@@ -48,10 +48,11 @@ class MetaRecipe:
 
     predictor_steps: int = 3000
     generator_steps: int = 3000
-    learning_rate: float = 1e-3
+    predictor_learning_rate: float = 1e-3
+    generator_learning_rate: float = 3e-3
     views: int = 4
     graphs: int = 64
-    beta: float = 0.1
+    beta: float = 1.0
     hidden: int = 128
     latent: int = 56
     every: int = 50

@@ -172,7 +172,7 @@ def fit_meta_predictor(
         predicted, *_ = batch(lessons.kept_out, np.random.RandomState(recipe.seed))
         return lessons.agreement(lessons.kept_out, predicted)
 
-    fitting = Fitting(model, loss, score, recipe.predictor_steps, recipe)
+    fitting = Fitting(model, loss, score, recipe.predictor_steps, recipe.predictor_learning_rate, recipe)
     fitting.run(checkpoint, identity or {}, "predictor", progress)
     return model, fitting
 
@@ -282,7 +282,7 @@ def fit_generator(
         held_out, sets, of_set = batch(lessons.kept_out, 4 * recipe.graphs, rng)
         return -float(model.loss(held_out, sets, of_set, torch.Generator().manual_seed(recipe.seed), recipe.beta))
 
-    fitting = Fitting(model, loss, score, recipe.generator_steps, recipe)
+    fitting = Fitting(model, loss, score, recipe.generator_steps, recipe.generator_learning_rate, recipe)
     fitting.run(checkpoint, identity or {}, "generator", progress)
     return model, fitting
 

@@ -38,7 +38,7 @@ def overfit(request):
     generator = torch.Generator().manual_seed(0)
     for _ in range(260):
         optimizer.zero_grad()
-        loss = model.loss(graphs, sets, rows, generator, beta=0.015)
+        loss = model.loss(graphs, sets, rows, generator, beta=0.2)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 2)
         optimizer.step()

@@ -42,7 +42,11 @@ def plain_encoding(encoder, types, adjacency):
                     heard = heard + gate * (gated.map.weight @ states[j])
             states[i] = cell(what, heard)
         ends.append(states[i])
-    return encoder.readout(torch.cat(ends))
+    places = encoder.direct.weight.reshape(
+        -1, v, encoder.n_types + v
+    )  # (outputs, vertex, its type or whom it points to)
+    said = [places[:, i, types[i]] + places[:, i, encoder.n_types :] @ adjacency[i].double() for i in range(v)]
+    return encoder.readout(torch.cat(ends)) + sum(said)
 
 
 @torch.no_grad()

@@ -20,7 +20,10 @@ def test_every_setting_is_documented():
     [
         ({"predictor_steps": 0}, r"The 'predictor_steps' of a MetaRecipe must be an int in \[1, inf\). Got 0."),
         ({"views": 2.0}, "'views' of a MetaRecipe must be an int"),
-        ({"learning_rate": float("nan")}, r"'learning_rate' of a MetaRecipe must be a number in \(0, inf\). Got nan."),
+        (
+            {"predictor_learning_rate": float("nan")},
+            r"'predictor_learning_rate' of a MetaRecipe must be a number in \(0, inf\). Got nan.",
+        ),
         ({"beta": -1}, "'beta' of a MetaRecipe"),
         ({"seed": True}, "'seed' of a MetaRecipe"),
     ],

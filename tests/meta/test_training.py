@@ -28,7 +28,15 @@ SPACE = MBConv(
     [Stage(False, 16, 2, (1, 2, 3), (3, 5), (1, 2, 3))], resolutions=(8, 12, 16), widths=(0.5, 1.0), stem=8, features=16
 )
 RECIPE = MetaRecipe(
-    predictor_steps=120, generator_steps=240, learning_rate=6e-3, views=3, graphs=24, hidden=24, latent=8, every=40
+    predictor_steps=120,
+    generator_steps=240,
+    predictor_learning_rate=6e-3,
+    generator_learning_rate=6e-3,
+    views=3,
+    graphs=24,
+    hidden=24,
+    latent=8,
+    every=40,
 )
 
 
