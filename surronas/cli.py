@@ -286,6 +286,8 @@ def _demo(arguments: argparse.Namespace, console: Console) -> None:
     console.print(demo.model.selection_.to_string(index=False), markup=False, soft_wrap=True)
     print_report(demo.report, console)
     print_front(demo.search, console)
+    console.print("\nMetaD2A's proposals: predicted before any evaluation, then measured\n", style="bold", markup=False)
+    console.print(demo.proposals.round(2).to_string(index=False), markup=False, soft_wrap=True)
     console.print(f"Open {demo.page}", soft_wrap=True)
 
 

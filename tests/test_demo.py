@@ -54,5 +54,9 @@ def test_the_demo_measures_what_it_says(result):
     assert "NAT evaluated 8 of its subnets on 40 images of digits" in page
     assert f"{front.values['madds'].max() / 1e6:.1f}</td>" in page
     assert (result.page.parent / "search/result/report.html").exists()
+    assert "what MetaD2A proposes for digits" in page
+    assert 3 >= len(result.proposals) >= 2
+    assert result.proposals["madds"].is_monotonic_increasing
+    assert f"{100 - result.proposals['test_accuracy'].iloc[0]:.1f}</td>" in page
     assert len(list((result.page.parent / "search/result/subnets").iterdir())) == len(front)
     assert len(result.report.frame) == 6

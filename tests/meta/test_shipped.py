@@ -1,12 +1,14 @@
-"""The meta-database of the package: what it promises, and a view of it measured again."""
+"""The meta-database and the trained MetaD2A of the package: what they promise, and a view measured again."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from surronas.meta import MetaDatabase
+from surronas.datasets.images import load_images
+from surronas.meta import MetaD2A, MetaDatabase
 from surronas.meta.database import build_database
 from surronas.meta.shipped import find_shipped
 from surronas.meta.tasks import POOLS
@@ -56,3 +58,37 @@ def test_measured_again_the_smallest_and_the_largest_are_as_accurate(database, t
     np.testing.assert_array_equal(again.X, database.X[both])
     # Another CPU may round another way, and so a few images fall to another class.
     np.testing.assert_allclose(again.frame["val_accuracy"], database.frame["val_accuracy"][both], atol=1.0)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return MetaD2A.load("mbconv")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_images("digits")
+
+
+def test_the_trained_one_s_size_and_what_its_card_says(model, database):
+    assert find_shipped("mbconv", ".safetensors", "trained MetaD2A").stat().st_size <= 8_000_000
+    assert model.card["database"]["tasks"] == len(database.tasks)
+    assert model.card["command"].startswith("surronas meta train")
+
+
+def test_proposals_are_valid_different_and_within_the_budget(model, digits):
+    frame = model.propose(digits, 20, max_madds=2e7)
+    C = model.space.canonical(model.space.parse(frame["arch"].tolist()))
+    assert len(np.unique(C, axis=0)) == len(frame) == 20
+    assert (model.space.cost(C)["madds"] <= 2e7).all()
+    assert frame["score"].is_monotonic_decreasing
+    assert frame["predicted_accuracy"].between(0, 100).all()
+    assert frame.attrs["valid"] >= 0.99 * frame.attrs["generated"]
+    assert frame.attrs["different"] >= 0.8 * frame.attrs["generated"]
+
+
+def test_what_the_generator_never_saw_is_reconstructed(model, digits):
+    C = model.space.canonical(model.space.sample(200, random_state=987_654))
+    rows = torch.zeros(len(C), dtype=torch.int64)
+    again, valid = model.code.read(model.generator.reconstruct(model.code.write(C), model.look(digits, n=1), rows))
+    assert (valid & (again == C).all(axis=1)).mean() >= 0.95
