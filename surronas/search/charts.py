@@ -32,7 +32,7 @@ def fronts(
 ) -> str:
     """Fronts as they came to be, the last one strongest, over all that was evaluated.
 
-    A line joins what is Pareto-optimal in these two objectives; of the last front, all members are dots.
+    A line joins what is Pareto-optimal in these two objectives, small dots; of the last front, all members are dots.
 
     Parameters
     ----------
@@ -64,6 +64,8 @@ def fronts(
         best = is_nondominated(np.stack([fx, fy], axis=1), maximise=list(better_high)) if len(fx) else []
         points = [(x(px), y(py)) for px, py in sorted(zip(fx[best], fy[best], strict=True))]
         parts.append(f'<polyline class="line {colour}{dashed}" points="{points_of(points)}"/>')
+        if not last:  # a line of one point would not be seen
+            parts += [f'<circle class="dot {colour}" cx="{px:.1f}" cy="{py:.1f}" r="2.5"/>' for px, py in points]
         for vx, vy in zip(fx, fy, strict=True) if last else ():
             hint = f"{name}: {labels[0]} {vx:.4g}, {labels[1]} {vy:.4g}"
             place = f'cx="{x(vx):.1f}" cy="{y(vy):.1f}"'
