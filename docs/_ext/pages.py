@@ -17,6 +17,7 @@ INCLUDED = {
     "benchmarks/README": "benchmarks",
     "docs/search": "searching",  # Sphinx has a page of that name
     "surronas/supernet/pretrained/mbconv-cifar10": "model-card",
+    "surronas/meta/pretrained/mbconv": "meta-card",
 }
 MARK = "<!-- pages that are listed nowhere else -->"
 FOREIGN = re.compile(r"""<(?:script|link|img)\b[^>]*?\b(?:src|href)=["']?(?:https?:)?//|@import url\(["']?http""")
