@@ -21,11 +21,10 @@ import pandas as pd
 from moocore import hypervolume
 from numpy.typing import NDArray
 from pages import markdown
-from search_transfer import images_of
+from search_transfer import evaluator_of, images_of
 
 from surronas.meta import MetaD2A
 from surronas.search import NAT, Archive
-from surronas.supernet import SupernetEvaluator
 
 DATA = ("digits", "sign_digits")
 N_EVALUATIONS, N_INITIAL, BATCH = 120, 20, 10
@@ -34,9 +33,7 @@ N_EVALUATIONS, N_INITIAL, BATCH = 120, 20, 10
 def search(model: MetaD2A, name: str, seed: int, warm: bool, args: Any) -> Archive:
     """What the search evaluated, in order."""
     images = images_of(name, seed)
-    evaluator = SupernetEvaluator(
-        model.supernet, images, targets=("val_accuracy", "madds"), n_calibration=None, head="ridge", n_jobs=args.jobs
-    )
+    evaluator = evaluator_of(model.supernet, images, args, head="ridge")
     start = model.design(images, N_INITIAL, random_state=seed) if warm else None
     nat = NAT(evaluator, n_initial=N_INITIAL, batch_size=BATCH, warm_start=start, random_state=seed, n_jobs=args.jobs)
     folder = args.out / name / ("warm" if warm else "plain") / str(seed)

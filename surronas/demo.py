@@ -112,8 +112,9 @@ def propose(images: ImageData, n_jobs: int | None = None) -> pd.DataFrame:
     """MetaD2A's proposals from the smallest to the largest: predicted from training images alone, then measured."""
     began = time.perf_counter()
     model = MetaD2A.load(METAD2A)
-    archs = model.design(images, N_ROWS)
-    predicted = model.predict(archs, images)
+    looks = model.look(images)
+    archs = model.design(looks, N_ROWS)
+    predicted = model.predict(archs, looks)
     seconds = time.perf_counter() - began
     targets = ("val_accuracy", "test_accuracy", "madds")
     measured = SupernetEvaluator(model.supernet, images, targets=targets, head="ridge", n_jobs=n_jobs).evaluate(archs)

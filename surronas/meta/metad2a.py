@@ -217,18 +217,25 @@ class MetaD2A:
             )
         return frame
 
-    def design(self, images: ImageData, n: int, random_state: int = 0) -> IntArray:
+    def design(self, images: ImageData | Sets, n: int, random_state: int = 0) -> IntArray:
         """Architectures for a search to begin with: the best at every size.
 
         The smallest, the largest, and between them proposals on the front of predicted score and multiply-adds, spread
         evenly along it; where one front has too few, those of the next are added.
+
+        Parameters
+        ----------
+        images : ImageData or Sets
+            Or what ``look`` made of them.
+        n : int
+        random_state : int, default=0
 
         Returns
         -------
         (at most n, n_genes) int64 canonical genotypes
         """
         space = self.space
-        sets = self.look(images, random_state=random_state)
+        sets = self.look(images, random_state=random_state) if isinstance(images, ImageData) else images
         found, _ = self._generate(sets, n, None, None, random_state)
         score, madds = self.predict(found, sets)["score"].to_numpy(), space.cost(found)["madds"].to_numpy()
         order = np.lexsort((-score, madds))

@@ -42,9 +42,7 @@ def plain_encoding(encoder, types, adjacency):
                     heard = heard + gate * (gated.map.weight @ states[j])
             states[i] = cell(what, heard)
         ends.append(states[i])
-    places = encoder.direct.weight.reshape(
-        -1, v, encoder.n_types + v
-    )  # (outputs, vertex, its type or whom it points to)
+    places = encoder.direct.weight.reshape(-1, v, encoder.n_types + v)  # of a vertex: its type, then whom it points to
     said = [places[:, i, types[i]] + places[:, i, encoder.n_types :] @ adjacency[i].double() for i in range(v)]
     return encoder.readout(torch.cat(ends)) + sum(said)
 
