@@ -1,9 +1,10 @@
-"""`auto` against its candidates on every table that can be loaded: one leaderboard across spaces.
+"""`auto`, its candidates and published peers on every table that can be loaded: one leaderboard across spaces.
 
-Train on n = 32 and 128 random architectures, test on the rest; one row an isomorphism class (protocol `unique`). Of
-tables above 5,000 rows a random 5,000 take part, the same for everyone. The regret of an entrant is the mean Kendall
-tau of the case's best candidate, known only afterwards, minus its own. Defaults were chosen on the cases marked
-"choosing"; promises are read off "reporting".
+Train on n = 32, 128 and 256 random architectures, test on the rest; one row an isomorphism class (protocol `unique`).
+Of tables above 5,000 rows a random 5,000 take part, the same for everyone. The regret of an entrant is the mean Kendall
+tau of the case's best candidate, known only afterwards, minus its own. Peers: features as GRAF publishes them with a
+random forest, and with one-hot in XGBoost; MSuNAS's switching with CART of 5,000 trees and ten folds; one-hot with
+XGBoost and with a GP. Defaults were chosen on the cases marked "choosing"; promises are read off "reporting".
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from pages import markdown
+from peers import PEERS, measure_switching
 from rich import print as show
+from scipy.stats import wilcoxon
 
 import surronas as sn
 from surronas.selection import resolve_candidates
 
 MOST_ROWS = 5000
-SIZES = (32, 128)
+SIZES = (32, 128, 256)
 
 # (table, data set, target): the half it belongs to.
 CASES = {
@@ -52,15 +55,22 @@ CASES = {
 }
 
 
+LOOKS = {  # the later above the earlier
+    "peer": 'r="4" fill="#ea8a1f" fill-opacity=".6"',
+    "candidate": 'r="4" fill="#999" fill-opacity=".6"',
+    "auto": 'r="5" fill="#1763b6"',
+}
+
+
 def run_case(name: str, dataset: str | None, target: str, repeats: int, out: Path, jobs: int) -> pd.DataFrame:
-    """One row for each entrant and size: mean and standard deviation of tau, coverage."""
+    """One row for each entrant and size: mean and standard deviation of tau, coverage of all and of the top."""
     table = sn.load_benchmark(name, dataset=dataset)
     if len(table) > MOST_ROWS:
         table = table.subset(np.sort(np.random.RandomState(0).permutation(len(table))[:MOST_ROWS]))
     singles = [candidate.name for candidate in resolve_candidates("auto", "auto", table.space)]
     folder = out / "_".join(filter(None, (name, dataset, target)))
     report = sn.evaluate(
-        ["auto", *singles],
+        list(dict.fromkeys(["auto", *singles, *PEERS])),
         table,
         target,
         list(SIZES),
@@ -71,15 +81,28 @@ def run_case(name: str, dataset: str | None, target: str, repeats: int, out: Pat
         n_jobs=jobs,
         progress=True,
     )
-    scores = report.frame.groupby(["n_train", "predictor"])
+    peer = measure_switching(table, target, SIZES, repeats, folder / "switching", jobs)
+    scores = pd.concat([report.frame, peer], ignore_index=True).groupby(["n_train", "predictor"])
     frame = scores["kendall_tau"].agg(["mean", "std"])
     frame["coverage"] = scores["coverage_90"].mean()
+    frame["of the top"] = scores["top_coverage_90"].mean()
     frame["seconds"] = scores["fit_seconds"].mean()
     frame = frame.reset_index()
-    best = frame[frame["predictor"] != "auto"].groupby("n_train")["mean"].max()
+    frame["kind"] = np.where(frame["predictor"].isin(singles), "candidate", "peer")
+    frame.loc[frame["predictor"] == "auto", "kind"] = "auto"
+    best = frame[frame["kind"] == "candidate"].groupby("n_train")["mean"].max()
     frame["regret"] = frame["n_train"].map(best) - frame["mean"]
     frame["rank"] = frame.groupby("n_train")["mean"].rank(ascending=False)
     return frame.assign(case=folder.name, space=table.space.name)
+
+
+def against_auto(frame: pd.DataFrame) -> pd.DataFrame:
+    """Of each other entrant by how much `auto` leads, and Holm's p of that."""
+    taus = frame.pivot(index="where", columns="predictor", values="mean")
+    leads = -taus.drop(columns="auto").sub(taus["auto"], axis=0)
+    p = leads.apply(lambda lead: wilcoxon(lead.dropna()).pvalue).sort_values()
+    holm = (p * np.arange(len(p), 0, -1)).cummax().clip(upper=1.0)
+    return pd.DataFrame({"auto leads by": leads.mean(), "p": holm.map("{:.2g}".format)})
 
 
 def summary(frame: pd.DataFrame, repeats: int) -> str:
@@ -89,17 +112,20 @@ def summary(frame: pd.DataFrame, repeats: int) -> str:
         cases=("where", "size"), mean_rank=("rank", "mean"), mean_regret=("regret", "mean"), worst=("regret", "max"),
         seconds=("seconds", "mean"),
     )  # fmt: skip
-    board = board.sort_values("mean_regret").rename(columns={"worst": "worst_regret", "seconds": "fit_seconds"})
+    board = board.join(against_auto(frame)).sort_values("mean_rank")
+    board = board.rename(columns={"worst": "worst_regret", "seconds": "fit_seconds"})
     auto = frame[frame["predictor"] == "auto"]
-    singles = frame[frame["predictor"] != "auto"]
+    singles = frame[frame["kind"] == "candidate"]
     best = singles.loc[singles.groupby(["case", "n_train"])["mean"].idxmax()]
     best = best.set_index(["case", "n_train"])[["predictor", "mean"]].set_axis(["best candidate", "its tau"], axis=1)
-    cases = auto.set_index(["case", "n_train"])[["half", "mean", "std", "coverage", "regret"]].join(best)
+    cases = auto.set_index(["case", "n_train"])[["half", "mean", "std", "coverage", "of the top", "regret"]].join(best)
     cases = cases.rename(columns={"mean": "auto tau"}).reset_index().rename(columns={"n_train": "n"})
     promises = [
         f"- {half}: mean regret of auto {its['regret'].mean():+.4f}, worst {its['regret'].max():+.4f} "
         f"({its['where'][its['regret'].idxmax()]}); coverage of 90 % intervals {its['coverage'].mean():.3f} "
-        f"({its['coverage'].min():.3f} to {its['coverage'].max():.3f}); {its['case'].nunique()} tables, "
+        f"({its['coverage'].min():.3f} to {its['coverage'].max():.3f}), of the predicted top 5 % "
+        f"{its['of the top'].mean():.3f} ({its['of the top'].min():.3f} to {its['of the top'].max():.3f}); "
+        f"{its['case'].nunique()} tables, "
         f"{its['space'].nunique()} spaces"
         for half, its in auto.groupby("half")
     ]
@@ -118,11 +144,18 @@ def summary(frame: pd.DataFrame, repeats: int) -> str:
             "",
             "![How far behind the best candidate everyone is](leaderboard.svg)",
             "",
-            "Blue: `auto`; grey: its candidates, each by itself; the left edge stands for all that is farther behind.",
+            "Blue: `auto`; grey: its candidates, each by itself; orange: peers. At the left edge: all farther behind.",
             "",
             "## Means over the cases",
             "",
-            markdown(board.reset_index()),
+            (
+                "Ranks are among all entrants of a case and size, the lower the better. `auto leads by` and `p`: mean "
+                "τ less the entrant's over the cases that it is in, by size, and Wilcoxon's signed-rank test of these "
+                "differences, two-sided, after Holm; data sets of one space are not independent. Peers of which a "
+                "candidate is the same are candidates here."
+            ),
+            "",
+            markdown(board.reset_index().replace({"predictor": PEERS})),
             "",
             "## Every case",
             "",
@@ -133,14 +166,14 @@ def summary(frame: pd.DataFrame, repeats: int) -> str:
 
 
 def picture(frame: pd.DataFrame) -> str:
-    """Each case a line: how far behind the best candidate everyone is; grey the candidates, blue `auto`."""
+    """Each case a line: how far behind the best candidate everyone is; grey candidates, orange peers, blue `auto`."""
     low, high, step, left, width, row = -0.25, 0.05, 0.05, 330, 300, 20
     cases = frame.sort_values(["half", "case"], ascending=[False, True])[["half", "case"]].drop_duplicates()
     lines = {
         case: 60 + row * (i + (half == "choosing")) for i, (half, case) in enumerate(cases.itertuples(index=False))
     }
-    height = max(lines.values()) + 50
-    parts = [f'<rect width="{left + 2 * width + 80}" height="{height}" fill="#fff"/>']
+    height, right = max(lines.values()) + 50, left + len(SIZES) * (width + 50) - 20
+    parts = [f'<rect width="{right}" height="{height}" fill="#fff"/>']
 
     def text(x: float, y: float, words: str, anchor: str = "middle", style: str = "") -> None:
         parts.append(f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" {style}>{words}</text>')
@@ -157,12 +190,12 @@ def picture(frame: pd.DataFrame) -> str:
             colour = "#888" if abs(value) < 1e-9 else "#e4e4e4"
             parts.append(f'<line x1="{x:.0f}" x2="{x:.0f}" y1="30" y2="{height - 34}" stroke="{colour}"/>')
             text(x, height - 16, f"{value:.2f}" if abs(value) > 1e-9 else "0")
-        here = frame[frame["n_train"] == size].sort_values("predictor", key=lambda names: names == "auto")
-        for name, case, regret in here[["predictor", "case", "regret"]].itertuples(index=False):
-            x = x0 + width * (max(-regret, low) - low) / (high - low)
-            look = 'r="5" fill="#1763b6"' if name == "auto" else 'r="4" fill="#999" fill-opacity=".6"'
-            parts.append(f'<circle cx="{x:.1f}" cy="{lines[case]}" {look}/>')
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + 2 * width + 80} {height}"'
+        for kind, look in LOOKS.items():
+            here = frame[(frame["n_train"] == size) & (frame["kind"] == kind)]
+            for case, regret in here[["case", "regret"]].itertuples(index=False):
+                x = x0 + width * (max(-regret, low) - low) / (high - low)
+                parts.append(f'<circle cx="{x:.1f}" cy="{lines[case]}" {look}/>')
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {right} {height}"'
     return f'{head} font-family="sans-serif" font-size="12">{"".join(parts)}</svg>'
 
 

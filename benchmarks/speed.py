@@ -10,11 +10,11 @@ from typing import Any
 import gpytorch
 import numpy as np
 import torch
+from peers import fit_switching
 from rich.console import Console
 from rich.table import Table
 
 import surronas as sn
-from surronas.selection import AdaptiveSwitching, Candidate
 
 
 def seconds(run: Callable[[], Any], repeats: int = 5) -> float:
@@ -78,17 +78,10 @@ def switching() -> tuple[dict[str, float], dict[str, float]]:
     table = sn.load_benchmark("ofa_mbv3")
     train, test = table.split(n_train=340, random_state=0)
     X, y = table.space.canonical(table.archs), table.targets["val_accuracy"].to_numpy()
-    pool = [Candidate("one_hot", sn.get_predictor(name)) for name in ("rbf", "gp")]
-    pool.append(Candidate("one_hot", sn.get_predictor("cart", n_trees=5000)))
     took, taus = {}, {}
     for name, fit in (
         ("auto", lambda: sn.fit_predictor(X[train], y[train], space=table.space, random_state=0)),
-        (
-            "MSuNAS",
-            lambda: AdaptiveSwitching(pool, table.space, rule="nat", n_folds=10, random_state=0).fit(
-                X[train], y[train]
-            ),
-        ),
+        ("MSuNAS", lambda: fit_switching(X[train], y[train], table.space, 0)),
     ):
         start = time.perf_counter()
         predicted = fit().predict(X[test])

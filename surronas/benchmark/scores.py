@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ __all__ = ["COVERAGE", "SCORES", "K", "Score", "score"]
 
 COVERAGE = 0.9
 K = 10
+_TOP = 0.05  # where a search goes, and intervals are tried hardest
 
 FloatArray = NDArray[np.float64]
 Values = TypeVar("Values", pd.Series, pd.DataFrame)
@@ -55,6 +57,7 @@ SCORES = {
     "top_10_regret": Score(f"Top-{K} regret", "low", in_target_unit=True),
     "n_at_10": Score(f"N@{K}", "low", 1),
     "coverage_90": Score("Coverage of 90 % intervals", "near"),
+    "top_coverage_90": Score("Coverage, predicted top 5 %", "near"),
     "interval_width": Score("Interval width", "low", in_target_unit=True),
     "nll": Score("NLL (nats)", "low"),
     "crps": Score("CRPS", "low", in_target_unit=True),
@@ -81,11 +84,14 @@ def score(
         metrics.pearson,
         metrics.rmse,
     )
+    gain = mean if maximize else -mean
+    top = gain >= np.sort(gain)[-ceil(_TOP * len(gain))]
     return {
         **{metric.__name__: metric(y, mean) for metric in of_ranking},
         "top_10_regret": metrics.top_k_regret(y, mean, K, maximize),
         "n_at_10": metrics.n_at_k(y, mean, K, maximize),
         "coverage_90": metrics.coverage(y, low, high),
+        "top_coverage_90": metrics.coverage(y[top], low[top], high[top]),
         "interval_width": metrics.interval_width(low, high),
         "nll": metrics.nll(y, mean, std) if (std > 0).all() else float("nan"),
         "crps": metrics.crps(y, mean, std),

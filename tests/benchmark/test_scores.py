@@ -24,6 +24,15 @@ def test_the_direction_of_the_target_decides_what_the_top_is():
     assert score(Y, prediction, ONES, Y, Y, maximize=False)["n_at_10"] == 2
 
 
+@pytest.mark.parametrize("maximize", [True, False])
+def test_the_coverage_of_the_top_is_that_of_the_twentieth_predicted_best(maximize):
+    best = np.argsort(-Y if maximize else Y)[:2]
+    low, high = Y - 1, Y + 1
+    high[best[0]] = Y[best[0]] - 0.5  # one of the two is missed, of all forty it is one too
+    scores = score(Y, Y, ONES, low, high, maximize=maximize)
+    assert (scores["top_coverage_90"], scores["coverage_90"]) == (0.5, pytest.approx(39 / 40))
+
+
 def test_a_point_forecast_has_no_likelihood():
     scores = score(Y, Y, 0 * ONES, Y, Y, maximize=True)
     assert np.isnan(scores["nll"])
