@@ -70,7 +70,9 @@ class Surrogate:
         """(low, high), each (n,): intervals that hold the true target with probability ``coverage``.
 
         Conformal, from out-of-fold residuals: the promise holds for architectures drawn like the training
-        ones, on average over them. An untrained surrogate refuses: it knows no scale.
+        ones, on average over them. Each is at least as wide as the residuals of the twenty labels ask for whose
+        held-out predictions are nearest, so that it also holds, nearly, for the best of many. An untrained surrogate
+        refuses: it knows no scale.
         """
         low, high = self._in_parts(partial(self.switching.predict_interval, coverage=coverage), archs)
         return low, high

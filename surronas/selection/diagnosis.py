@@ -78,7 +78,8 @@ def _calibration(switching: AdaptiveSwitching, held_out: HeldOut) -> list[Row]:
     for k in np.unique(held_out.fold):
         own = held_out.fold == k
         if not own.all():
-            covered[own] = residuals[own] <= Conformal(residuals[~own]).factor(_COVERAGE)
+            others = Conformal(residuals[~own], held_out.mean[~own])
+            covered[own] = residuals[own] <= others.factors(_COVERAGE, held_out.mean[own])
     error = float(np.sqrt(_COVERAGE * (1 - _COVERAGE) / len(z)))
     value = float(covered.mean())
     how = "too few" if value < _COVERAGE - 2 * error else "more than promised" if value > _COVERAGE + 2 * error else ""
@@ -91,8 +92,9 @@ def _calibration(switching: AdaptiveSwitching, held_out: HeldOut) -> list[Row]:
     rows.append(
         ("coverage_top", share, _COVERAGE, f"Among the quarter predicted largest they hold {share:.1%}."),
     )
-    half, inverse = switching.conformal_.factor(_COVERAGE) * held_out.std, switching.targets_.inverse
-    width = float(np.mean(inverse(held_out.mean + half) - inverse(held_out.mean - half)))
+    half = switching.conformal_.factors(_COVERAGE, held_out.mean) * held_out.std
+    ends = switching.targets_.ends
+    width = float(np.mean(ends(held_out.mean + half) - ends(held_out.mean - half)))
     known = float(np.subtract(*np.quantile(switching.y_, [0.95, 0.05])))
     ratio = width / known if known > 0 else np.nan
     rows.append(

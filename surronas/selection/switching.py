@@ -187,7 +187,7 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         self.encoders_ = {t.candidate.encoder: t.encoder for t in chosen}
         mean, std = _blend([(t.mean, t.std, t.weight) for t in chosen])
         self.held_out_: HeldOut | None = HeldOut(X, fold, mean, std)
-        self.conformal_ = Conformal(np.abs(z - mean) / std * _learning(z, mean, n_folds))
+        self.conformal_ = self._calibration(self.held_out_)
         self.selection_ = self._record(trials, z)
         return self
 
@@ -234,9 +234,9 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
 
     def predict_interval(self, X: IntArray, coverage: float = 0.9) -> tuple[FloatArray, FloatArray]:
         """(low, high), each (n,), that hold the target of a new architecture with probability ``coverage``."""
-        half = self.conformal_.factor(coverage)
         mean, std = self._scores(X)
-        return self.targets_.inverse(mean - half * std), self.targets_.inverse(mean + half * std)
+        half = self.conformal_.factors(coverage, mean)
+        return self.targets_.ends(mean - half * std), self.targets_.ends(mean + half * std)
 
     def satisfies(self, X: IntArray, limit: float, sign: int, confidence: float) -> Any:
         """(n,) bool: whether the target stays below the limit (``sign`` 1) or above it (-1), safely."""
@@ -272,9 +272,15 @@ class AdaptiveSwitching(BaseEstimator):  # type: ignore[misc]
         """A fitted instance from its saved state."""
         switching = cls([candidate for candidate, _, _ in members], space, encoders=given, log=log)
         switching.y_, switching.targets_ = y, switching._scores_of(y)
-        switching.conformal_, switching.held_out_ = Conformal(conformal_scores), held_out
+        switching.held_out_ = held_out
+        switching.conformal_ = switching._calibration(held_out) if held_out else Conformal(conformal_scores)
         switching.members_, switching.encoders_, switching.selection_ = members, encoders, selection
         return switching
+
+    def _calibration(self, held_out: HeldOut) -> Conformal:
+        z, mean = self.targets_.scores, held_out.mean
+        residuals = np.abs(z - mean) / held_out.std
+        return Conformal(residuals * _learning(z, mean, len(np.unique(held_out.fold))), mean)
 
     def _scores_of(self, y: FloatArray) -> LogScores | TargetScores:
         return LogScores(y) if self.log and y.min() > 0 else TargetScores(y)

@@ -42,17 +42,29 @@ class TargetScores:
         self.y, first = np.unique(y, return_index=True)
         self.z = self.scores[first]
         if len(self.y) == 1:
-            self.slopes = (0.0, 0.0)
+            self.slopes = self.steep = np.zeros(2)
             return
-        outer = max(len(self.y) // 10, 1)
-        lower = (self.y[outer] - self.y[0]) / (self.z[outer] - self.z[0])
-        upper = (self.y[-1] - self.y[-1 - outer]) / (self.z[-1] - self.z[-1 - outer])
-        self.slopes = (float(lower), float(upper))
+        self.slopes = self._slopes(max(len(self.y) // 10, 1))
+        self.steep = np.maximum(self.slopes, self._slopes(max(len(self.y) // 2, 1)))
 
     def inverse(self, z: FloatArray) -> FloatArray:
         """Scores (n,) -> targets (n,), in the unit of y."""
+        return self._inverse(z, self.slopes)
+
+    def ends(self, z: FloatArray) -> FloatArray:
+        """The same of an interval's ends: beyond the targets with the slope of their outer half where that is greater,
+        for the outermost few may lie close together by chance."""
+        return self._inverse(z, self.steep)
+
+    def _slopes(self, outer: int) -> FloatArray:
+        """Mean slopes of the ``outer`` lowest and uppermost steps."""
+        lower = (self.y[outer] - self.y[0]) / (self.z[outer] - self.z[0])
+        upper = (self.y[-1] - self.y[-1 - outer]) / (self.z[-1] - self.z[-1 - outer])
+        return np.array([lower, upper])
+
+    def _inverse(self, z: FloatArray, slopes: FloatArray) -> FloatArray:
         below, above = np.minimum(z - self.z[0], 0), np.maximum(z - self.z[-1], 0)
-        return np.asarray(np.interp(z, self.z, self.y) + below * self.slopes[0] + above * self.slopes[1])
+        return np.asarray(np.interp(z, self.z, self.y) + below * slopes[0] + above * slopes[1])
 
 
 class LogScores:
@@ -76,6 +88,8 @@ class LogScores:
     def inverse(self, z: FloatArray) -> FloatArray:
         """Scores (n,) -> targets (n,), in the unit of y."""
         return np.asarray(np.exp(self.center + self.spread * z))
+
+    ends = inverse
 
 
 def check_targets(y: Any, n: int) -> FloatArray:

@@ -55,6 +55,43 @@ def test_exchangeable_scores_are_covered_as_promised(n, coverage):
     assert low - slack <= covered <= high + slack
 
 
+def test_those_predicted_alike_have_a_quantile_of_their_own():
+    mean = np.arange(100.0)
+    scores = np.where(mean >= 80, 5.0, 1.0)
+    order = np.random.default_rng(0).permutation(100)
+    conformal = Conformal(scores[order], mean[order])
+    assert conformal.factor(0.7) == 1
+    np.testing.assert_array_equal(conformal.factors(0.7, np.array([-9.0, 40.0, 95.0, 200.0])), [1, 1, 5, 5])
+    np.testing.assert_array_equal(conformal.factors(0.9, np.array([-9.0, 95.0])), [5, 5])  # as all: never narrower
+    few = Conformal(scores[order[:20]], mean[order[:20]])
+    np.testing.assert_array_equal(few.factors(0.8, mean), few.factor(0.8))
+    np.testing.assert_array_equal(Conformal(scores).factors(0.8, mean), Conformal(scores).factor(0.8))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.lists(st.floats(0.001, 0.999), min_size=2, max_size=5))
+def test_the_factors_of_more_coverage_are_no_smaller_and_none_is_below_that_of_all(seed, n, coverages):
+    rng = np.random.default_rng(seed)
+    conformal, new = Conformal(rng.lognormal(size=n), rng.integers(0, 9, n) / 1.0), rng.normal(4, 4, 30)
+    factors = np.array([conformal.factors(c, new) for c in sorted(coverages)])
+    assert (np.diff(factors, axis=0) >= -1e-9 * factors.max()).all()
+    assert (factors >= [[conformal.factor(c)] for c in sorted(coverages)]).all()
+
+
+def test_the_best_are_covered_where_they_are_predicted_worse():
+    """Twice the residuals in the upper twentieth, which the spread does not know: 55 % by a quantile of all."""
+    rng = np.random.default_rng(0)
+    inside = []
+    for _ in range(300):
+        mean = np.sort(rng.normal(size=400))
+        scores = np.abs(rng.normal(size=400)) * np.where(mean > 1.64, 3.0, 1.0)
+        top = np.abs(rng.normal(size=50)) * 3
+        conformal = Conformal(scores, mean)
+        inside.append([(top <= conformal.factors(0.9, np.full(50, 2.0))).mean(), (top <= conformal.factor(0.9)).mean()])
+    local, whole = np.mean(inside, axis=0)
+    assert 0.85 < local < 0.95
+    assert whole < 0.6
+
+
 @pytest.mark.parametrize("coverage", [0, 1, 0.0, 1.0, -0.1, 90, float("nan"), float("inf"), "0.9", None, [0.9]])
 def test_coverage_must_be_between_0_and_1(coverage):
     with pytest.raises(InvalidInputError, match="The 'coverage' parameter .* must be between 0 and 1. Got .* instead"):

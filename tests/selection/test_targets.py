@@ -43,6 +43,18 @@ def test_beyond_the_targets_it_goes_on_with_the_mean_slope_of_the_outer_tenth():
     np.testing.assert_allclose(normal.inverse(z[-1] + np.array([0, 1, 2])), y[-1] + above * np.array([0, 1, 2]))
 
 
+def test_the_ends_of_intervals_go_on_with_that_of_the_outer_half_where_it_is_greater():
+    y = np.r_[0.0, np.arange(30.0, 47.0), 47.01, 47.02, 47.03]  # the lowest far apart, the uppermost close together
+    normal = TargetScores(y)
+    z = np.sort(normal.scores)
+    above = (y[-1] - y[-11]) / (z[-1] - z[-11])
+    assert above > 10 * (y[-1] - y[-3]) / (z[-1] - z[-3])
+    steps = np.array([0.0, 1.0, 2.0])
+    np.testing.assert_allclose(normal.ends(z[-1] + steps), y[-1] + above * steps)
+    np.testing.assert_array_equal(normal.ends(z[0] - steps), normal.inverse(z[0] - steps))
+    np.testing.assert_array_equal(normal.ends(z), normal.inverse(z))
+
+
 @pytest.mark.parametrize("n", [1, 2, 30])
 def test_constant_targets_come_back_whatever_the_score(n):
     normal = TargetScores(np.full(n, 93.5))
