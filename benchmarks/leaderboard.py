@@ -3,8 +3,9 @@
 Train on n = 32, 128 and 256 random architectures, test on the rest; one row an isomorphism class (protocol `unique`).
 Of tables above 5,000 rows a random 5,000 take part, the same for everyone. The regret of an entrant is the mean Kendall
 tau of the case's best candidate, known only afterwards, minus its own. Peers: features as GRAF publishes them with a
-random forest, and with one-hot in XGBoost; MSuNAS's switching with CART of 5,000 trees and ten folds; one-hot with
-XGBoost and with a GP. Defaults were chosen on the cases marked "choosing"; promises are read off "reporting".
+random forest, and with one-hot in XGBoost; MSuNAS's switching in ten folds, its CART of 500 trees in place of 5,000;
+one-hot with XGBoost and with a GP. Defaults were chosen on the cases marked "choosing"; promises are read off
+"reporting".
 """
 
 from __future__ import annotations
