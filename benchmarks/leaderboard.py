@@ -126,8 +126,7 @@ def summary(frame: pd.DataFrame, repeats: int) -> str:
         f"({its['where'][its['regret'].idxmax()]}); coverage of 90 % intervals {its['coverage'].mean():.3f} "
         f"({its['coverage'].min():.3f} to {its['coverage'].max():.3f}), of the predicted top 5 % "
         f"{its['of the top'].mean():.3f} ({its['of the top'].min():.3f} to {its['of the top'].max():.3f}); "
-        f"{its['case'].nunique()} tables, "
-        f"{its['space'].nunique()} spaces"
+        f"{its['case'].nunique()} tables, {its['space'].nunique()} spaces"
         for half, its in auto.groupby("half")
     ]
     return "\n".join(

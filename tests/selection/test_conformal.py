@@ -78,7 +78,7 @@ def test_the_factors_of_more_coverage_are_no_smaller_and_none_is_below_that_of_a
 
 
 def test_the_best_are_covered_where_they_are_predicted_worse():
-    """Twice the residuals in the upper twentieth, which the spread does not know: 55 % by a quantile of all."""
+    """Three times the residuals in the upper twentieth, which the spread does not know: a quantile of all misses."""
     rng = np.random.default_rng(0)
     inside = []
     for _ in range(300):
