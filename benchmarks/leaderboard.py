@@ -121,8 +121,12 @@ def summary(frame: pd.DataFrame, repeats: int) -> str:
     best = best.set_index(["case", "n_train"])[["predictor", "mean"]].set_axis(["best candidate", "its tau"], axis=1)
     cases = auto.set_index(["case", "n_train"])[["half", "mean", "std", "coverage", "of the top", "regret"]].join(best)
     cases = cases.rename(columns={"mean": "auto tau"}).reset_index().rename(columns={"n_train": "n"})
+    ranks = frame[frame["predictor"] != "auto"].groupby(["half", "predictor"])["rank"].agg(["mean", "size"])
+    ranks = ranks[ranks["size"] > len(SIZES)].sort_values("mean").reset_index().groupby("half").first()
+    others = {half: f"{row['mean']:.2f} ({row['predictor']})" for half, row in ranks.iterrows()}
     promises = [
-        f"- {half}: mean regret of auto {its['regret'].mean():+.4f}, worst {its['regret'].max():+.4f} "
+        f"- {half}: mean rank of auto {its['rank'].mean():.2f}, of the next {others[half]}; "
+        f"mean regret {its['regret'].mean():+.4f}, worst {its['regret'].max():+.4f} "
         f"({its['where'][its['regret'].idxmax()]}); coverage of 90 % intervals {its['coverage'].mean():.3f} "
         f"({its['coverage'].min():.3f} to {its['coverage'].max():.3f}), of the predicted top 5 % "
         f"{its['of the top'].mean():.3f} ({its['of the top'].min():.3f} to {its['of the top'].max():.3f}); "
