@@ -530,7 +530,7 @@ def _metad2a() -> bytes:
     space = get_space("nasbench201")
     code = graph_code(space)
     predictor = MetaPredictor(code.n_types, code.n_vertices, 8, 4)
-    generator = GraphGenerator(code.n_types, code.n_vertices, 8, 4, 4)
+    generator = GraphGenerator(code.n_types, code.n_vertices, 4, 4)
     return made(lambda path: save_networks(path, space, predictor, generator, torch.zeros(2, 4), {}))
 
 

@@ -61,13 +61,13 @@ def task_of(name: str, seed: int) -> tuple[SearchSpace, IntArray]:
 
 @torch.no_grad()
 def three_figures(
-    generator: GraphGenerator, code: GraphCode, sets: Sets, held_out: IntArray, seed: int = 0
+    generator: GraphGenerator, code: GraphCode, of_sets: torch.Tensor, held_out: IntArray, seed: int = 0
 ) -> dict[str, float]:
     """Shares of valid and of different graphs drawn for the sets, and of architectures reconstructed."""
     with single_thread():
-        drawn = generator.sample(sets, N_SAMPLES // len(sets.features), torch.Generator().manual_seed(seed))
-        rows = torch.arange(len(held_out)) % len(sets.features)
-        written = generator.reconstruct(code.write(held_out), sets, rows)
+        drawn = generator.sample(of_sets, N_SAMPLES // len(of_sets), torch.Generator().manual_seed(seed))
+        rows = torch.arange(len(held_out)) % len(of_sets)
+        written = generator.reconstruct(code.write(held_out), of_sets, rows)
     X, valid = code.read(drawn)
     again, read = code.read(written)
     return {
@@ -90,8 +90,12 @@ def measure(name: str, recipe: MetaRecipe, folder: Path) -> dict[str, float]:
     good = Good(archs, np.tile(np.arange(len(archs)), (N_TASKS, 1)))
     identity = {"space": name, **asdict(recipe)}
     path = folder / f"{name}_{recipe.seed}.pt"
-    generator, fitting = fit_generator(code, good, lessons, recipe, path, identity, progress=True)
-    figures = three_figures(generator, code, Sets.of([nothing]), held_out, recipe.seed)
+
+    def encode(sets: Sets) -> torch.Tensor:
+        return torch.zeros(len(sets.features), recipe.hidden)
+
+    generator, fitting = fit_generator(code, good, lessons, encode, recipe, path, identity, progress=True)
+    figures = three_figures(generator, code, encode(Sets.of([nothing])), held_out, recipe.seed)
     return {"steps": fitting.step, **figures}
 
 

@@ -169,7 +169,7 @@ def differ(cells: list[dict[str, Any]], model: MetaD2A) -> None:
 def report_generator(model: MetaD2A, images: Any) -> None:
     """Point 1 on the model's own space, for one data set."""
     held_out = model.space.canonical(model.space.sample(500, random_state=987_654))
-    found = three_figures(model.generator, model.code, model.look(images), held_out)
+    found = three_figures(model.generator, model.code, model.vectors(model.look(images)), held_out)
     print(f"{model.space.name}: " + ", ".join(f"{name} {share:.1%}" for name, share in found.items()))
 
 

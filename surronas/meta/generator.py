@@ -1,4 +1,4 @@
-"""Architectures for a data set: a variational autoencoder of graphs whose prior is the set encoder's."""
+"""Architectures for a data set: a variational autoencoder of graphs whose prior follows from the set's vector."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from surronas.meta.decoder import GraphDecoder
 from surronas.meta.graph_encoder import GraphEncoder
 from surronas.meta.graphs import Graphs
-from surronas.meta.set_encoder import SetEncoder, Sets
 
 __all__ = ["GraphGenerator"]
 
@@ -16,27 +15,25 @@ _FIRST_LOG_RATIO = -8.0  # of the variance of z before training, given the graph
 
 
 class GraphGenerator(nn.Module):
-    """Set encoder p(z | images), graph encoder q(z | graph, images), decoder p(graph | z).
+    """Prior p(z | images), graph encoder q(z | graph, images), decoder p(graph | z).
 
-    MetaD2A (Lee et al., 2021, arXiv:2107.00860) draws z from the set encoder alone, for training too. A z that has seen
-    the graph lets the decoder say which of a task's many good architectures it writes; it is kept near what the set
-    encoder expects, in units of that one's spread, and is centred on it.
+    Images come as the vectors that the meta predictor's set encoder makes of them. MetaD2A (Lee et al., 2021,
+    arXiv:2107.00860) trains a second set encoder with the decoder: so little of a graph's likelihood depends on the
+    images that one here came to say the same of all of them. MetaD2A draws z from the prior alone, for training too. A
+    z that has seen the graph lets the decoder say which of a task's many good architectures it writes; it is kept near
+    what the prior expects, in units of that one's spread, and is centred on it.
 
     Parameters
     ----------
     n_types, n_vertices : int
         Of a ``GraphCode``.
-    n_features : int, default=512
-        Of an image.
     latent : int, default=56
     hidden : int, default=128
+        Also of a set's vector.
     """
 
-    def __init__(
-        self, n_types: int, n_vertices: int, n_features: int = 512, latent: int = 56, hidden: int = 128
-    ) -> None:
+    def __init__(self, n_types: int, n_vertices: int, latent: int = 56, hidden: int = 128) -> None:
         super().__init__()
-        self.sets = SetEncoder(n_features, hidden)
         self.prior = nn.Linear(hidden, 2 * latent)
         self.graphs = GraphEncoder(n_types, n_vertices, hidden, hidden)
         last = nn.Linear(2 * hidden, 2 * latent)
@@ -46,14 +43,15 @@ class GraphGenerator(nn.Module):
         self.decoder = GraphDecoder(n_types, n_vertices, latent, hidden)
 
     def loss(
-        self, graphs: Graphs, sets: Sets, rows: Tensor, generator: torch.Generator, beta: float | Tensor
+        self, graphs: Graphs, of_sets: Tensor, rows: Tensor, generator: torch.Generator, beta: float | Tensor
     ) -> Tensor:
         """-log p(graph | z) + beta KL(q || p), mean over the graphs.
 
         Parameters
         ----------
         graphs : n graphs
-        sets : t sets
+        of_sets : (t, hidden) float32
+            Vectors of t sets of images.
         rows : (n,) int64
             The set that each graph belongs to.
         generator : torch.Generator
@@ -61,7 +59,7 @@ class GraphGenerator(nn.Module):
         beta : float or (n,) tensor
             0 for a graph that is only to be reconstructed, which says nothing of what is good on its set.
         """
-        prior = self._prior(sets, rows)
+        prior = self._prior(of_sets, rows)
         mean, log_variance = self._posterior(graphs, prior)
         z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=generator)
         log_ratio = log_variance - prior[1]
@@ -69,24 +67,24 @@ class GraphGenerator(nn.Module):
         return (beta * divergence - self.decoder.log_likelihood(z, graphs)).mean()
 
     @torch.no_grad()
-    def sample(self, sets: Sets, n: int, generator: torch.Generator) -> Graphs:
+    def sample(self, of_sets: Tensor, n: int, generator: torch.Generator) -> Graphs:
         """n graphs for each of t sets, the first set's first: t n graphs, not all of which need be valid.
 
         What is drawn is z, which says all of a graph; types and edges are the likeliest.
         """
-        mean, log_variance = self._prior(sets, torch.arange(len(sets.features)).repeat_interleave(n))
+        mean, log_variance = self._prior(of_sets, torch.arange(len(of_sets)).repeat_interleave(n))
         z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=generator)
         return self.decoder.write(z)
 
     @torch.no_grad()
-    def reconstruct(self, graphs: Graphs, sets: Sets, rows: Tensor) -> Graphs:
+    def reconstruct(self, graphs: Graphs, of_sets: Tensor, rows: Tensor) -> Graphs:
         """What the decoder writes of the mean z of each graph; arguments as of ``loss``."""
-        mean, _ = self._posterior(graphs, self._prior(sets, rows))
+        mean, _ = self._posterior(graphs, self._prior(of_sets, rows))
         return self.decoder.write(mean)
 
-    def _prior(self, sets: Sets, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def _prior(self, of_sets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of z for each row's set."""
-        mean, log_variance = self.prior(self.sets(sets)[rows]).chunk(2, dim=1)
+        mean, log_variance = self.prior(of_sets[rows]).chunk(2, dim=1)
         return mean, log_variance.clamp(-8, 8)
 
     def _posterior(self, graphs: Graphs, prior: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

@@ -205,7 +205,7 @@ class MetaD2A:
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise InvalidInputError(f"The 'n' parameter of propose must be a positive int. Got {n!r} instead.")
         sets = self.look(images, random_state=random_state)
-        found, counts = self._generate(sets, n, max_madds, max_latency_ms, random_state)
+        found, counts = self._generate(self.vectors(sets), n, max_madds, max_latency_ms, random_state)
         frame = pd.concat([self.predict(found, sets), self._costs(found, max_latency_ms is not None)], axis=1)
         best = np.argsort(-frame["score"].to_numpy(), kind="stable")[:n]
         frame = frame.iloc[best].reset_index(drop=True)
@@ -236,7 +236,7 @@ class MetaD2A:
         """
         space = self.space
         sets = self.look(images, random_state=random_state) if isinstance(images, ImageData) else images
-        found, _ = self._generate(sets, n, None, None, random_state)
+        found, _ = self._generate(self.vectors(sets), n, None, None, random_state)
         score, madds = self.predict(found, sets)["score"].to_numpy(), space.cost(found)["madds"].to_numpy()
         order = np.lexsort((-score, madds))
         chosen = np.empty(0, dtype=np.int64)
@@ -261,16 +261,16 @@ class MetaD2A:
         return MetaPrior(self.predictor, self.vectors(self.look(images)), self.space)
 
     def _generate(
-        self, sets: Sets, n: int, max_madds: float | None, max_latency_ms: float | None, random_state: int
+        self, of_sets: Tensor, n: int, max_madds: float | None, max_latency_ms: float | None, random_state: int
     ) -> tuple[IntArray, dict[str, int]]:
         """Different architectures within the bounds, as many as n where they are found, most often more."""
         generator = torch.Generator().manual_seed(random_state)
-        per_look = -(-_ROUND // len(sets.features))
+        per_look = -(-_ROUND // len(of_sets))
         found = np.empty((0, self.space.n_genes), dtype=np.int64)
         written, valid, different = 0, 0, found
         for _ in range(_ROUNDS):
             with single_thread():
-                graphs = self.generator.sample(sets, per_look, generator)
+                graphs = self.generator.sample(of_sets, per_look, generator)
             X, good = self.code.read(graphs)
             written, valid = written + len(X), valid + int(good.sum())
             different = self.space.unique(np.concatenate([different, X[good]]))

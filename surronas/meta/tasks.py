@@ -172,7 +172,7 @@ def draw_view(seed: int, pool: str = "train", n_train: int = 1000, n_validation:
     classes = _draw_sources(pool, rng)
     if len(classes) > 1:
         classes = {source: tuple(np.sort(rng.permutation(names)[:5]).tolist()) for source, names in classes.items()}
-    return Task(classes, Variation.draw(rng), n_train, n_validation, 0, seed)
+    return Task(classes, Variation.draw_wide(rng), n_train, n_validation, 0, seed)
 
 
 def draw_classes(n_classes: int, rng: np.random.RandomState) -> list[int]:

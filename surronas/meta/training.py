@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -110,7 +110,7 @@ def _train(
     )
     good = good_architectures(database.space, predictor, lessons, recipe.seed)
     generator, of_generator = fit_generator(
-        graph_code(database.space), good, lessons, recipe, folder / GENERATOR, identity, progress
+        graph_code(database.space), good, lessons, predictor.sets, recipe, folder / GENERATOR, identity, progress
     )
     card = {
         "database": {**database.info, "rows": len(database), "tasks": len(database.tasks)},
@@ -246,6 +246,7 @@ def fit_generator(
     code: GraphCode,
     good: Good,
     lessons: Lessons,
+    encode: Callable[[Sets], Tensor],
     recipe: MetaRecipe,
     checkpoint: Path | None = None,
     identity: Mapping[str, Any] | None = None,
@@ -253,34 +254,37 @@ def fit_generator(
 ) -> tuple[GraphGenerator, Fitting]:
     """A generator, chosen by its loss on the kept-out tasks' good architectures.
 
+    ``encode`` makes the vectors of sets of images, (t, recipe.hidden); it is not trained.
+
     Of each step's graphs half are good ones of random tasks. The other half are random architectures, only to be
     reconstructed: there are more of those than can be measured, and they teach which graphs are architectures.
     """
     torch.manual_seed(recipe.seed)
-    n_features = lessons.features[0][0].shape[1]
-    model = GraphGenerator(code.n_types, code.n_vertices, n_features, recipe.latent, recipe.hidden)
+    model = GraphGenerator(code.n_types, code.n_vertices, recipe.latent, recipe.hidden)
     graphs = code.write(good.archs)
     n_tasks = max(2, recipe.graphs // 8)
 
-    def batch(tasks: IntArray, n: int, rng: np.random.RandomState) -> tuple[Graphs, Sets, Tensor]:
+    def batch(tasks: IntArray, n: int, rng: np.random.RandomState) -> tuple[Graphs, Tensor, Tensor]:
         of_set = rng.randint(len(tasks), size=n)
         chosen = good.rows[tasks[of_set], rng.randint(good.rows.shape[1], size=n)]
-        return graphs.rows(torch.from_numpy(chosen)), lessons.sets(tasks, rng), torch.from_numpy(of_set)
+        with torch.no_grad():
+            of_sets = encode(lessons.sets(tasks, rng))
+        return graphs.rows(torch.from_numpy(chosen)), of_sets, torch.from_numpy(of_set)
 
     def loss(step: int) -> Tensor:
         rng = np.random.RandomState([recipe.seed, step])
-        own, sets, of_set = batch(rng.permutation(lessons.learnt)[:n_tasks], recipe.graphs, rng)
+        own, of_sets, of_set = batch(rng.permutation(lessons.learnt)[:n_tasks], recipe.graphs, rng)
         other = code.write(code.space.sample(recipe.graphs, random_state=rng, unique=False))
         both = Graphs(*(torch.cat(pair) for pair in zip(own, other, strict=True)))
         risen = min(1.0, step / (_RISE * recipe.generator_steps))
         beta = torch.tensor([risen * recipe.beta, 0.0]).repeat_interleave(recipe.graphs)
         generator = torch.Generator().manual_seed(int(rng.randint(2**31)))
-        return model.loss(both, sets, of_set.repeat(2), generator, beta)
+        return model.loss(both, of_sets, of_set.repeat(2), generator, beta)
 
     def score() -> float:
         rng = np.random.RandomState(recipe.seed)
-        held_out, sets, of_set = batch(lessons.kept_out, 4 * recipe.graphs, rng)
-        return -float(model.loss(held_out, sets, of_set, torch.Generator().manual_seed(recipe.seed), recipe.beta))
+        held_out, of_sets, of_set = batch(lessons.kept_out, 4 * recipe.graphs, rng)
+        return -float(model.loss(held_out, of_sets, of_set, torch.Generator().manual_seed(recipe.seed), recipe.beta))
 
     fitting = Fitting(model, loss, score, recipe.generator_steps, recipe.generator_learning_rate, recipe)
     fitting.run(checkpoint, identity or {}, "generator", progress)

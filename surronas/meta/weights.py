@@ -23,7 +23,7 @@ from surronas.spaces.base import SearchSpace
 
 __all__ = ["load_networks", "save_networks"]
 
-_KEY, _VERSION, _VECTORS = "surronas meta", 1, "task_vectors"
+_KEY, _VERSION, _VECTORS = "surronas meta", 2, "task_vectors"
 
 
 def save_networks(
@@ -80,10 +80,8 @@ def load_networks(
     try:
         with safe_open(name, framework="pt") as file:
             head = json.loads((file.metadata() or {})[_KEY])
-            if not isinstance(head["version"], int) or head["version"] > _VERSION:
-                raise InvalidFileError(
-                    f"it has format version {head['version']!r}; this library reads up to {_VERSION}"
-                )
+            if head["version"] != _VERSION:
+                raise InvalidFileError(f"it has format version {head['version']!r}; this library reads {_VERSION}")
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
         if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
             raise InvalidFileError("it has values that are not finite")
@@ -91,9 +89,7 @@ def load_networks(
         code, sizes = graph_code(space), head["sizes"]
         with torch.random.fork_rng(devices=[]):  # the weights that are replaced at once cost the caller no draw
             predictor = MetaPredictor(code.n_types, code.n_vertices, sizes["n_features"], sizes["hidden"])
-            generator = GraphGenerator(
-                code.n_types, code.n_vertices, sizes["n_features"], sizes["latent"], sizes["hidden"]
-            )
+            generator = GraphGenerator(code.n_types, code.n_vertices, sizes["latent"], sizes["hidden"])
         for prefix, model in (("predictor.", predictor), ("generator.", generator)):
             own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
             model.load_state_dict(own)

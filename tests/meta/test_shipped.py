@@ -90,5 +90,7 @@ def test_proposals_are_valid_different_and_within_the_budget(model, digits):
 def test_what_the_generator_never_saw_is_reconstructed(model, digits):
     C = model.space.canonical(model.space.sample(200, random_state=987_654))
     rows = torch.zeros(len(C), dtype=torch.int64)
-    again, valid = model.code.read(model.generator.reconstruct(model.code.write(C), model.look(digits, n=1), rows))
+    again, valid = model.code.read(
+        model.generator.reconstruct(model.code.write(C), model.vectors(model.look(digits, n=1)), rows)
+    )
     assert (valid & (again == C).all(axis=1)).mean() >= 0.95

@@ -135,6 +135,17 @@ def test_each_change_is_what_it_says():
     grey = images.__class__(
         "g", np.full_like(pixels, 128), images.labels, images.class_names, images.indices, images.info
     )
+    assert Variation(tone="edges").apply(grey, rng).images.max() == 0
+    small, large = changed(zoom=0.5), changed(zoom=2.0)
+    assert small[:, :2].max() == small[:, -2:].max() == small[:, :, :2].max() == small[:, :, -2:].max() == 0
+    assert np.abs(small[:, 2:6, 2:6] - images.resize(4).images.astype(float)).max() == 0
+    middle = images.__class__("m", pixels[:, 2:6, 2:6], images.labels, images.class_names, images.indices, images.info)
+    assert (large == middle.resize(8).images).all()
+    binary, light = changed(tone="binary"), pixels.sum(axis=3, dtype=np.int64)
+    assert set(np.unique(binary)) == {0, 255}
+    assert (binary[..., 2] == 255 * (64 * light > light.sum(axis=(1, 2), keepdims=True))).all()
+    edges = changed(tone="edges")
+    assert edges.max(axis=(1, 2, 3)).min() == 255
     noise = Variation(noise=20).apply(grey, np.random.RandomState(0)).images.astype(float) - 128
     assert noise.std() == pytest.approx(20, rel=0.02)
 
@@ -148,3 +159,7 @@ def test_errors_name_what_is_wrong():
         Task({"digits": ("3", "8")}, Variation(), 1, 10, 0, 0)
     with pytest.raises(InvalidInputError, match="turns"):
         Variation(turns=4)
+    with pytest.raises(InvalidInputError, match="zoom"):
+        Variation(zoom=5.0)
+    with pytest.raises(InvalidInputError, match="binary"):
+        Variation(tone="red")
