@@ -19,7 +19,7 @@ def _build_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights", default="mbconv-cifar10", metavar="NAME", help="a supernet that the library knows (%(default)s)"
     )
-    parser.add_argument("--views", type=int, default=62, help="image sets, each changed in its way (%(default)s)")
+    parser.add_argument("--views", type=int, default=100, help="image sets, each changed in its way (%(default)s)")
     parser.add_argument("--archs", type=int, default=50, help="architectures a view (%(default)s)")
     parser.add_argument("--tasks", type=int, default=7, help="tasks a view, at most (%(default)s)")
     parser.add_argument("--n-train", type=int, default=1000, help="training images a view (%(default)s)")
