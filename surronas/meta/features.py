@@ -14,34 +14,40 @@ from torch.nn import functional as F
 
 from surronas.datasets.images import ImageData
 from surronas.exceptions import InvalidInputError
-from surronas.spaces.base import RandomState
+from surronas.spaces.base import IntArray, RandomState
 from surronas.supernet.augment import crop_and_flip
 from surronas.supernet.calibration import calibrate
+from surronas.supernet.heads import left_out_margins
 from surronas.supernet.images import prepare_images
 from surronas.supernet.network import SuperNet
 from surronas.threads import single_thread
 
-__all__ = ["N_DETAILS", "ClassFeatures", "draw_sets", "image_features"]
+__all__ = ["ClassFeatures", "draw_sets", "image_features", "probes"]
 
 ClassFeatures = list[NDArray[np.float32]]
 """For each class (m, d): m images, d features. What ``Sets.of`` takes."""
 
-N_DETAILS = 6
-"""How many of the d features say how fine an image is."""
-
 _BATCH = 500
+_LEVEL, _DIFFERENCE = 0.3, 0.15  # about the deviations of margins' means, and of differences to them
 
 
 def image_features(
     supernet: SuperNet, images: ImageData, n_per_class: int = 20, random_state: RandomState = 0
 ) -> ClassFeatures:
-    """Features of training images, class by class, from the supernet's largest subnet.
+    """Features of training images, class by class, from the supernet's largest subnet, and how well some subnets do.
 
-    Its batch norms are calibrated on these very images, as those of a subnet that is evaluated on them would be: what
-    calibration takes away, brightness, say, makes no difference to accuracies either. The last six features are the
-    logarithms of an image's variance between its channels, within squares of 2, 4, 8 and 16 pixels, and beyond: on
-    coarse or noisy images other resolutions are best than on clear ones, and a network trained to tell classes apart is
-    trained to overlook that.
+    Batch norms are calibrated on these very images, as those of a subnet that is evaluated on them would be: what
+    calibration takes away, brightness, say, makes no difference to accuracies either. Of an image there are, in order,
+
+    - the largest subnet's features;
+    - six logarithms of its variance, between its channels, within squares of 2, 4, 8 and 16 pixels, and beyond: on
+      coarse or noisy images other resolutions are best than on clear ones, and a network trained to tell classes apart
+      is trained to overlook that;
+    - by how much its class is told by a ridge regression of the other images' features, made by the smallest, a middle
+      and the largest subnet at each resolution: the mean of all, then each one's difference to that. What an image
+      looks like does not say how well a supernet that was trained on others gets on with it; this does.
+
+    So some subnets are tried on the training images, each image left out in turn. Others are not looked at.
 
     Parameters
     ----------
@@ -56,12 +62,12 @@ def image_features(
     Returns
     -------
     ClassFeatures
-        d is 518 for ``mbconv-cifar10``.
+        d is 534 for ``mbconv-cifar10``.
 
     Raises
     ------
     InvalidInputError
-        When a class has no training image, or images are not square.
+        When a class has no training image, there is only one class, or images are not square.
     """
     images = prepare_images(images, supernet.space)
     rng = check_random_state(random_state)
@@ -72,15 +78,37 @@ def image_features(
         if not len(rows):
             raise InvalidInputError(f"The class {name!r} of {images.name} has no training image.")
         chosen.append(rng.permutation(rows)[:n_per_class])
-    x = supernet.largest
-    pixels = torch.from_numpy(images.images[np.concatenate(chosen)]).permute(0, 3, 1, 2)
+    rows = np.concatenate(chosen)
+    pixels = torch.from_numpy(images.images[rows]).permute(0, 3, 1, 2)
+    labels = torch.from_numpy(images.labels[rows])
     shifted = crop_and_flip(pixels, torch.Generator().manual_seed(0), flip=False)
-    network = supernet.extract(x)
-    with single_thread(), torch.inference_mode():
+
+    def embedded(x: IntArray) -> Tensor:
+        network = supernet.extract(x)
         calibrate(network, [supernet.inputs(part, x) for part in _even(shifted)])
-        embedded = torch.cat([network.embed(supernet.inputs(part, x)) for part in _even(pixels)])
-        features = torch.cat([embedded, _details(pixels)], dim=1).numpy()
-    return np.split(features, np.cumsum([len(rows) for rows in chosen])[:-1])
+        return torch.cat([network.embed(supernet.inputs(part, x)) for part in _even(pixels)])
+
+    with single_thread(), torch.inference_mode():
+        seen = [embedded(x) for x in probes(supernet)]
+        margins = torch.stack([left_out_margins(of_probe, labels, images.n_classes) for of_probe in seen], dim=1)
+        level = margins.mean(dim=1, keepdim=True)
+        told = torch.cat([level / _LEVEL, (margins - level) / _DIFFERENCE], dim=1)
+        features = torch.cat([seen[-1], _details(pixels), told], dim=1).numpy()
+    return np.split(features, np.cumsum([len(of_class) for of_class in chosen])[:-1])
+
+
+def probes(supernet: SuperNet) -> IntArray:
+    """(p, n_genes): the smallest, a middle and the largest subnet, each at every resolution; the largest is last."""
+    space = supernet.space
+    middle = np.minimum(np.array(space.n_choices) // 2, supernet.largest)
+    sizes = np.stack([space.smallest(), middle, supernet.largest])
+    names = [gene.name for gene in space.genes]
+    if "resolution" not in names:
+        return sizes
+    place = names.index("resolution")
+    every = np.repeat(sizes, supernet.largest[place] + 1, axis=0)
+    every[:, place] = np.tile(np.arange(supernet.largest[place] + 1), len(sizes))
+    return space.canonical(every)
 
 
 def draw_sets(features: ClassFeatures, n: int, n_per_class: int = 20, random_state: RandomState = 0) -> Iterator[Any]:

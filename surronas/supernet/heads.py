@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from surronas.exceptions import InvalidInputError, UnknownNameError
 from surronas.spaces.networks.mbconv import MBConvNetwork
 
-__all__ = ["HEADS", "Head", "fit_head", "fit_prototypes", "fit_ridge", "ridge_penalty"]
+__all__ = ["HEADS", "Head", "fit_head", "fit_prototypes", "fit_ridge", "left_out_margins", "ridge_penalty"]
 
 Head = tuple[Tensor, Tensor]
 """Weight (n_classes, d) and bias (n_classes,), both float32."""
@@ -94,6 +94,33 @@ def ridge_penalty(features: Tensor, labels: Tensor, n_classes: int) -> float:
     return _best_ridge(_checked(features, labels, n_classes), labels, n_classes).penalty
 
 
+def left_out_margins(features: Tensor, labels: Tensor, n_classes: int, penalty: float = 0.3) -> Tensor:
+    """By how much a ridge regression that has not seen an image tells its class: own less the greatest of the others.
+
+    Parameters
+    ----------
+    features, labels, n_classes
+        As of ``fit_ridge``.
+    penalty : float, default=0.3
+        In units of the images' mean squared distance from their mean.
+
+    Returns
+    -------
+    (n,) float32
+        Positive where the class is told, 1 where it is with certainty.
+
+    Raises
+    ------
+    InvalidInputError
+        As of ``fit_ridge``.
+    """
+    n, d = features.shape
+    _, left_out = _Ridges(_checked(features, labels, n_classes), labels, n_classes).of(penalty * d / n)
+    own = left_out.gather(1, labels[:, None])
+    others = left_out.scatter(1, labels[:, None], -torch.inf)
+    return (own[:, 0] - others.amax(dim=1)).float()
+
+
 class _Ridge(NamedTuple):
     loss: float
     penalty: float
@@ -103,24 +130,35 @@ class _Ridge(NamedTuple):
     mean: Tensor
 
 
+class _Ridges:
+    """Regressions of one-hot labels with any penalty, from one eigendecomposition."""
+
+    def __init__(self, X: Tensor, labels: Tensor, n_classes: int) -> None:
+        self.Y = F.one_hot(labels, n_classes).double()
+        self.centre, self.mean = X.mean(0), self.Y.mean(0)
+        self.eigenvalues, self.V = torch.linalg.eigh((X - self.centre).T @ (X - self.centre))
+        self.Z = (X - self.centre) @ self.V
+        self.ZY = self.Z.T @ (self.Y - self.mean)
+        self.unit = self.eigenvalues.mean().clamp(min=torch.finfo(X.dtype).tiny)
+
+    def of(self, penalty: float) -> tuple[Tensor, Tensor]:
+        """Coefficients for ``Z``, and what each image gets from the regression without it."""
+        shrinkage = 1 / (self.eigenvalues.clamp(min=0) + self.unit * penalty)
+        leverage = 1 / len(self.Z) + self.Z.square() @ shrinkage
+        coefficients = shrinkage[:, None] * self.ZY
+        return coefficients, self.Y - (self.Y - self.mean - self.Z @ coefficients) / (1 - leverage)[:, None]
+
+
 def _best_ridge(X: Tensor, labels: Tensor, n_classes: int) -> _Ridge:
     """Of all penalties the regression of least cross-entropy, each image left out in turn."""
-    Y = F.one_hot(labels, n_classes).double()
-    centre, mean = X.mean(0), Y.mean(0)
-    eigenvalues, V = torch.linalg.eigh((X - centre).T @ (X - centre))
-    Z = (X - centre) @ V
-    ZY = Z.T @ (Y - mean)
+    ridges = _Ridges(X, labels, n_classes)
     candidates = []
-    unit = eigenvalues.mean().clamp(min=torch.finfo(X.dtype).tiny)
-    for penalty in torch.logspace(-5, 3, 17, dtype=X.dtype):
-        shrinkage = 1 / (eigenvalues.clamp(min=0) + unit * penalty)
-        leverage = 1 / len(X) + Z.square() @ shrinkage
-        coefficients = shrinkage[:, None] * ZY
-        left_out = Y - (Y - mean - Z @ coefficients) / (1 - leverage)[:, None]
+    for penalty in torch.logspace(-5, 3, 17, dtype=X.dtype).tolist():
+        coefficients, left_out = ridges.of(penalty)
         loss, scale = _scaled(left_out, labels)
-        candidates.append(_Ridge(loss, float(penalty), scale, coefficients, centre, mean))
+        candidates.append(_Ridge(loss, penalty, scale, coefficients, ridges.centre, ridges.mean))
     best = min(candidates, key=lambda candidate: candidate.loss)
-    return best._replace(coefficients=V @ best.coefficients)
+    return best._replace(coefficients=ridges.V @ best.coefficients)
 
 
 def fit_prototypes(features: Tensor, labels: Tensor, n_classes: int) -> Head:

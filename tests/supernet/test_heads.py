@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler, normalize
 
 from surronas.exceptions import InvalidInputError, UnknownNameError
 from surronas.spaces.mbconv import MBConv, Stage
-from surronas.supernet.heads import HEADS, fit_head, fit_prototypes, fit_ridge
+from surronas.supernet.heads import HEADS, fit_head, fit_prototypes, fit_ridge, left_out_margins
 
 
 def clouds(n: int = 45, d: int = 6, n_classes: int = 3, spread: float = 1.5, seed: int = 0):
@@ -52,6 +52,17 @@ def test_ridge_is_the_regression_that_predicts_left_out_images_best():
     weight, bias = fit_ridge(features, labels, 3)
     np.testing.assert_allclose(weight, scale * expected.coef_, rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(bias, scale * expected.intercept_, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("n", "d"), [(45, 6), (12, 40)])
+def test_margins_are_those_of_regressions_without_the_image(n, d):
+    features, labels = clouds(n, d)
+    X, Y = features.double().numpy(), np.eye(3)[labels]
+    unit = np.square(X - X.mean(0)).sum() / n
+    left_out = leave_one_out(X, Y, 0.3 * unit)
+    others = np.where(Y == 1, -np.inf, left_out).max(axis=1)
+    expected = left_out[np.arange(n), labels] - others
+    np.testing.assert_allclose(left_out_margins(features, labels, 3), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_ridge_with_fewer_images_than_features():
