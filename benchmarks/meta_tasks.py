@@ -10,7 +10,9 @@ validation images. Everything that looks at images does so with `--draws` draws 
    Whether proposals depend on the data set: gene frequencies of the proposals of each data set and draw; the mean
    distance between data sets less that within them, against 2,000 permutations of the labels.
 2. Predictor: Spearman with test accuracy over random architectures, no label of the task; beside multiply-adds, the
-   mean of the meta-training tasks, and the nearest of them. Then Kendall's tau with ten labels, with and without.
+   mean of the meta-training tasks, the nearest of them, and a surrogate that learns from the probes alone: how well the
+   subnets that give the images' features tell the training images, each left out in turn. Then Kendall's tau with ten
+   labels, with and without.
 3. Proposals within a budget: the first, and the best of ten by validation, beside the best of 30 and of 100 random.
 5. Seconds of a proposal.
 """
@@ -29,7 +31,8 @@ from scipy.stats import kendalltau, spearmanr
 
 import surronas as sn
 from surronas.journal import Journal
-from surronas.meta import MetaD2A, MetaDatabase, draw_task, nearest_tasks
+from surronas.meta import MetaD2A, MetaDatabase, draw_task, image_features, nearest_tasks
+from surronas.meta.features import probes
 from surronas.meta.tasks import Task
 from surronas.spaces.base import IntArray
 from surronas.supernet import SupernetEvaluator
@@ -86,10 +89,14 @@ def baselines(model: MetaD2A, database: MetaDatabase, images: Any, archs: IntArr
     nearest = nearest_tasks(model, database, images, 1)["task"][0]
     own = known & (frame["task"] == nearest).to_numpy()
     of_nearest = sn.fit_predictor(database.X[own], z[own], space=space, random_state=0)
+    tried = probes(model.supernet)
+    told = np.concatenate(image_features(model.supernet, images, 40))[:, -len(tried) :].mean(axis=0)
+    of_probes = sn.fit_predictor(tried, told, space=space, random_state=0)
     return {
         "multiply-adds": space.cost(archs)["madds"].astype(float).tolist(),
         "mean of meta-training": of_all.predict(archs).tolist(),
         "nearest meta-training task": of_nearest.predict(archs).tolist(),
+        "probes alone": of_probes.predict(archs).tolist(),
     }
 
 

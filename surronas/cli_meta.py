@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from surronas.cli import Command
-from surronas.command import command_line, seed, workers_arguments
+from surronas.command import command_line, number_of_jobs, seed, workers_arguments
 from surronas.meta.recipe import MetaRecipe
 
 __all__ = ["ACTIONS"]
@@ -68,6 +68,12 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}-learning-rate", type=float, default=rate, help="its peak (%(default)s)")
     parser.add_argument("--seed", type=seed, default=MetaRecipe.seed, help="(%(default)s)")
     parser.add_argument(
+        "--jobs",
+        type=number_of_jobs,
+        default=-1,
+        help="views whose images are looked at at a time; -1 is all cores (%(default)s)",
+    )
+    parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="features, checkpoints and metad2a.safetensors"
     )
 
@@ -92,6 +98,7 @@ def _train(arguments: argparse.Namespace, console: Console) -> None:
         arguments.out,
         recipe=recipe,
         name=name,
+        n_jobs=arguments.jobs,
         progress=True,
         command=command_line(),
     )

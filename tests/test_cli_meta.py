@@ -75,7 +75,7 @@ def test_train_goes_on_in_its_folder(tmp_path, capsys, monkeypatch):
     assert call.database is database
     assert call.supernet.space.name == "mbconv"
     assert call.recipe == MetaRecipe(predictor_steps=7, seed=3)
-    assert (call.folder, call.name, call.progress) == (out, "mbconv-cifar10", True)
+    assert (call.folder, call.name, call.n_jobs, call.progress) == (out, "mbconv-cifar10", -1, True)
     printed = capsys.readouterr().out
     assert "Spearman 0.812" in printed
     assert f"3 bytes: {out / 'metad2a.safetensors'}" in printed

@@ -1,4 +1,4 @@
-"""Images as the largest subnet sees them, and how fine they are: what data sets are told apart by."""
+"""What data sets are told apart by: images as a subnet sees them, how fine they are, how well subnets tell them."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -12,13 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor
 from torch.nn import functional as F
 
-from surronas.io import alone_in, remove_unfinished, write_atomic
+from surronas.io import alone_in, remove_unfinished
 from surronas.meta.database import MetaDatabase
-from surronas.meta.features import ClassFeatures, image_features
 from surronas.meta.fitting import Fitting
 from surronas.meta.generator import GraphGenerator
 from surronas.meta.graphs import GraphCode, Graphs, graph_code
@@ -27,6 +24,8 @@ from surronas.meta.metad2a import MetaD2A
 from surronas.meta.predictor import MetaPredictor
 from surronas.meta.recipe import MetaRecipe
 from surronas.meta.set_encoder import Sets
+from surronas.meta.task_features import task_features
+from surronas.parallel import check_n_jobs
 from surronas.spaces.base import IntArray, SearchSpace
 from surronas.supernet.network import SuperNet
 from surronas.supernet.weights import fingerprint
@@ -34,9 +33,8 @@ from surronas.threads import single_thread
 
 __all__ = ["fit_generator", "fit_meta_predictor", "train_metad2a"]
 
-PREDICTOR, GENERATOR, FEATURES, RESULT = "predictor.pt", "generator.pt", "features.pt", "metad2a.safetensors"
+PREDICTOR, GENERATOR, FEATURES, RESULT = "predictor.pt", "generator.pt", "features", "metad2a.safetensors"
 
-_BANK = 40  # images of a class whose features are kept, of which each look at a task draws some
 _LEVEL = 0.1  # weight of the tasks' levels beside that of the architectures' scores
 _POOL, _BRACKETS, _GOOD = 4096, 16, 0.1
 _RISE = 0.3  # share of the generator's steps over which beta rises from 0: first it learns to say all, then briefly
@@ -50,14 +48,15 @@ def train_metad2a(
     *,
     recipe: MetaRecipe | None = None,
     name: str = "",
+    n_jobs: int | None = None,
     progress: bool = False,
     command: str = "",
 ) -> MetaD2A:
     """Train a MetaD2A, or go on with its training.
 
-    The folder gets the image features of the tasks, a checkpoint of each of the two fittings about every minute, and at
-    the end ``metad2a.safetensors``, which ``MetaD2A.load`` reads. The same call goes on where it stopped, and ends
-    with the weights that it would have without the stop, bit for bit, on the same machine.
+    The folder gets the image features of each view's tasks, a checkpoint of each of the two fittings about every
+    minute, and at the end ``metad2a.safetensors``, which ``MetaD2A.load`` reads. The same call goes on where it
+    stopped, and ends with the weights that it would have without the stop, bit for bit, on the same machine.
 
     One view in ten is kept out for early stopping; no task of meta-testing is ever looked at.
 
@@ -70,6 +69,8 @@ def train_metad2a(
     recipe : MetaRecipe, optional
     name : str
         Of the supernet, as ``load_pretrained`` knows it; written into the file.
+    n_jobs : int, optional
+        Views whose image features are computed at a time; the two fittings have one thread. The result is the same.
     progress : bool, default=False
     command : str, optional
         Noted in the card.
@@ -85,10 +86,11 @@ def train_metad2a(
     InvalidFileError
         When a checkpoint is damaged.
     """
+    check_n_jobs(n_jobs)
     recipe, folder = recipe or MetaRecipe(), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with alone_in(folder):
-        return _train(database, supernet, folder, recipe, name, progress, command)
+        return _train(database, supernet, folder, recipe, name, n_jobs, progress, command)
 
 
 def _train(
@@ -97,13 +99,14 @@ def _train(
     folder: Path,
     recipe: MetaRecipe,
     name: str,
+    n_jobs: int | None,
     progress: bool,
     command: str,
 ) -> MetaD2A:
-    for file in (FEATURES, PREDICTOR, GENERATOR, RESULT):
+    for file in (PREDICTOR, GENERATOR, RESULT):
         remove_unfinished(folder / file)
     origin = {"database": _fingerprint(database), "supernet": fingerprint(supernet)}
-    lessons = Lessons.of(database, _features(database, supernet, folder / FEATURES, origin, progress))
+    lessons = Lessons.of(database, task_features(database, supernet, folder / FEATURES, origin, n_jobs, progress))
     identity = {**asdict(recipe), **origin}
     predictor, of_predictor = fit_meta_predictor(
         database.space, lessons, recipe, folder / PREDICTOR, identity, progress
@@ -289,28 +292,6 @@ def fit_generator(
     fitting = Fitting(model, loss, score, recipe.generator_steps, recipe.generator_learning_rate, recipe)
     fitting.run(checkpoint, identity or {}, "generator", progress)
     return model, fitting
-
-
-def _features(
-    database: MetaDatabase, supernet: SuperNet, path: Path, origin: Mapping[str, str], progress: bool
-) -> list[ClassFeatures]:
-    """Image features of every task, computed once for a folder."""
-    if path.is_file():
-        state = torch.load(path, weights_only=True)
-        if state["origin"] == dict(origin):
-            return [[of_class.float().numpy() for of_class in task] for task in state["features"]]
-    features: list[ClassFeatures] = []
-    view, images = -1, None
-    for number in track(range(len(database.tasks)), "image features", disable=not progress):
-        if database.tasks[number].view != view:
-            view = database.tasks[number].view
-            images = database.views[view].images()
-        features.append(image_features(supernet, database.images(number, images), _BANK, number))
-    rounded = [[torch.from_numpy(of_class).half() for of_class in task] for task in features]
-    buffer = io.BytesIO()
-    torch.save({"origin": dict(origin), "features": rounded}, buffer)
-    write_atomic(path, buffer.getvalue())
-    return [[of_class.float().numpy() for of_class in task] for task in rounded]
 
 
 def _fingerprint(database: MetaDatabase) -> str:
