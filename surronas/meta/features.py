@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from torch import Tensor
@@ -32,7 +33,11 @@ _LEVEL, _DIFFERENCE = 0.3, 0.15  # about the deviations of margins' means, and o
 
 
 def image_features(
-    supernet: SuperNet, images: ImageData, n_per_class: int = 20, random_state: RandomState = 0
+    supernet: SuperNet,
+    images: ImageData,
+    n_per_class: int = 20,
+    random_state: RandomState = 0,
+    n_jobs: int | None = None,
 ) -> ClassFeatures:
     """Features of training images, class by class, from the supernet's largest subnet, and how well some subnets do.
 
@@ -58,6 +63,8 @@ def image_features(
         Images of each class; all, where there are fewer.
     random_state : int, RandomState or None, default=0
         Of the draw.
+    n_jobs : int, optional
+        Subnets at a time, each in a thread.
 
     Returns
     -------
@@ -83,17 +90,19 @@ def image_features(
     labels = torch.from_numpy(images.labels[rows])
     shifted = crop_and_flip(pixels, torch.Generator().manual_seed(0), flip=False)
 
-    def embedded(x: IntArray) -> Tensor:
-        network = supernet.extract(x)
-        calibrate(network, [supernet.inputs(part, x) for part in _even(shifted)])
-        return torch.cat([network.embed(supernet.inputs(part, x)) for part in _even(pixels)])
+    def tried(x: IntArray) -> tuple[Tensor, Tensor]:
+        with single_thread(), torch.inference_mode():
+            network = supernet.extract(x)
+            calibrate(network, [supernet.inputs(part, x) for part in _even(shifted)])
+            embedded = torch.cat([network.embed(supernet.inputs(part, x)) for part in _even(pixels)])
+            return embedded, left_out_margins(embedded, labels, images.n_classes)
 
+    embedded, told_by = zip(*Parallel(n_jobs, prefer="threads")(map(delayed(tried), probes(supernet))), strict=True)
     with single_thread(), torch.inference_mode():
-        seen = [embedded(x) for x in probes(supernet)]
-        margins = torch.stack([left_out_margins(of_probe, labels, images.n_classes) for of_probe in seen], dim=1)
+        margins = torch.stack(told_by, dim=1)
         level = margins.mean(dim=1, keepdim=True)
         told = torch.cat([level / _LEVEL, (margins - level) / _DIFFERENCE], dim=1)
-        features = torch.cat([seen[-1], _details(pixels), told], dim=1).numpy()
+        features = torch.cat([embedded[-1], _details(pixels), told], dim=1).numpy()
     return np.split(features, np.cumsum([len(of_class) for of_class in chosen])[:-1])
 
 

@@ -126,7 +126,7 @@ class MetaD2A:
             When a class has no training image, or images are not square.
         """
         rng = check_random_state(random_state)
-        features = image_features(self.supernet, images, _BANK, rng)
+        features = image_features(self.supernet, images, _BANK, rng, n_jobs=-1)
         return Sets.of(list(draw_sets(features, n, _PER_CLASS, rng)))
 
     @torch.no_grad()

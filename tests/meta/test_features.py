@@ -65,6 +65,12 @@ def test_how_well_each_probe_tells_the_classes(supernet):
     assert (np.std(told, axis=0) > 0).all()
 
 
+def test_threads_change_nothing(supernet):
+    images = sn.load_images("digits")
+    one, two = (image_features(supernet, images, 5, n_jobs=n_jobs) for n_jobs in (1, 2))
+    assert all((a == b).all() for a, b in zip(one, two, strict=True))
+
+
 def test_probes_are_three_sizes_at_each_resolution():
     stage = Stage(False, 16, 2, (1, 2, 3), (3, 5, 7), (1, 2, 3))
     space = MBConv([stage], resolutions=(8, 12, 16), widths=(0.5, 0.8, 1.0), stem=8, features=16)
