@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -22,12 +23,12 @@ SPACE = MBConv(
 ORIGIN = {"database": "made up", "supernet": "untrained"}
 
 
-class Views:
-    """What is asked of a database: three views, two tasks of each."""
-
-    images = MetaDatabase.images
-    views = tuple(Task({"digits": ("1", "4", "7", "8")}, Variation(invert=bool(v)), 40, 20, 0, v) for v in range(3))
-    tasks = tuple(Episode(v, classes) for v in range(3) for classes in ((0, 1, 2), (1, 2, 3)))
+def made_up():
+    """Three views, two tasks of each, one row a task."""
+    views = [Task({"digits": ("1", "4", "7", "8")}, Variation(invert=bool(v)), 40, 20, 0, v) for v in range(3)]
+    tasks = [Episode(v, classes) for v in range(3) for classes in ((0, 1, 2), (1, 2, 3))]
+    X = np.repeat(SPACE.smallest()[None], len(tasks), axis=0)
+    return MetaDatabase(SPACE, views, tasks, X, pd.DataFrame({"task": range(len(tasks))}), {})
 
 
 @pytest.fixture
@@ -57,16 +58,16 @@ def alike(one, other):
 
 
 def test_they_are_the_images_features_at_any_n_jobs(supernet, tmp_path):
-    found = task_features(Views(), supernet, tmp_path / "one", ORIGIN)
+    found = task_features(made_up(), supernet, tmp_path / "one", ORIGIN)
     for task in range(6):
-        expected = image_features(supernet, Views().images(task), N_KEPT, task)
+        expected = image_features(supernet, made_up().images(task), N_KEPT, task)
         for a, b in zip(found[task], expected, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)  # of half precision
-    assert alike(found, task_features(Views(), supernet, tmp_path / "two", ORIGIN, n_jobs=2))
+    assert alike(found, task_features(made_up(), supernet, tmp_path / "two", ORIGIN, n_jobs=2))
 
 
 def test_what_was_computed_is_not_computed_again(supernet, tmp_path, computed, monkeypatch):
-    whole = task_features(Views(), supernet, tmp_path / "whole", ORIGIN)
+    whole = task_features(made_up(), supernet, tmp_path / "whole", ORIGIN)
     write = module.write_atomic
 
     def full(path, content):
@@ -77,22 +78,22 @@ def test_what_was_computed_is_not_computed_again(supernet, tmp_path, computed, m
     with monkeypatch.context() as patch:
         patch.setattr(module, "write_atomic", full)
         with pytest.raises(OSError, match="No space"):
-            task_features(Views(), supernet, tmp_path / "stopped", ORIGIN)
+            task_features(made_up(), supernet, tmp_path / "stopped", ORIGIN)
     computed.clear()
-    assert alike(task_features(Views(), supernet, tmp_path / "stopped", ORIGIN), whole)
+    assert alike(task_features(made_up(), supernet, tmp_path / "stopped", ORIGIN), whole)
     assert computed == [1, 2]
 
 
 def test_those_of_another_origin_are_computed_anew(supernet, tmp_path, computed):
-    task_features(Views(), supernet, tmp_path, ORIGIN)
+    task_features(made_up(), supernet, tmp_path, ORIGIN)
     computed.clear()
-    task_features(Views(), supernet, tmp_path, {**ORIGIN, "database": "another"})
+    task_features(made_up(), supernet, tmp_path, {**ORIGIN, "database": "another"})
     assert computed == [0, 1, 2]
 
 
 def test_a_damaged_file_is_named(supernet, tmp_path):
-    task_features(Views(), supernet, tmp_path, ORIGIN)
+    task_features(made_up(), supernet, tmp_path, ORIGIN)
     path = tmp_path / "view1.pt"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InvalidFileError, match="view1.pt are damaged"):
-        task_features(Views(), supernet, tmp_path, ORIGIN)
+        task_features(made_up(), supernet, tmp_path, ORIGIN)
