@@ -32,7 +32,7 @@ from scipy.stats import kendalltau, spearmanr
 import surronas as sn
 from surronas.journal import Journal
 from surronas.meta import MetaD2A, MetaDatabase, draw_task, image_features, nearest_tasks
-from surronas.meta.features import probes
+from surronas.meta.features import N_KEPT, probes
 from surronas.meta.tasks import Task
 from surronas.spaces.base import IntArray
 from surronas.supernet import SupernetEvaluator
@@ -90,7 +90,7 @@ def baselines(model: MetaD2A, database: MetaDatabase, images: Any, archs: IntArr
     own = known & (frame["task"] == nearest).to_numpy()
     of_nearest = sn.fit_predictor(database.X[own], z[own], space=space, random_state=0)
     tried = probes(model.supernet)
-    told = np.concatenate(image_features(model.supernet, images, 40))[:, -len(tried) :].mean(axis=0)
+    told = np.concatenate(image_features(model.supernet, images, N_KEPT))[:, -len(tried) :].mean(axis=0)
     of_probes = sn.fit_predictor(tried, told, space=space, random_state=0)
     return {
         "multiply-adds": space.cost(archs)["madds"].astype(float).tolist(),

@@ -15,7 +15,7 @@ from surronas.supernet.calibration import calibrate
 from surronas.supernet.heads import ridge_penalty
 from surronas.supernet.machine import has_bfloat16
 from surronas.supernet.network import SuperNet
-from surronas.supernet.subnet import BATCH
+from surronas.supernet.subnet import even_batches
 
 __all__ = ["count_right", "subnet_features"]
 
@@ -37,9 +37,7 @@ def subnet_features(
     (n, d) float32, twice
     """
     dtype = torch.bfloat16 if has_bfloat16() else torch.float32
-    batches = [
-        supernet.inputs(images, x, dtype).tensor_split(-(-len(images) // BATCH)) for images in (train, validation)
-    ]
+    batches = [even_batches(supernet.inputs(images, x, dtype)) for images in (train, validation)]
     network = supernet.extract(x)
     calibrate(network, batches[0])
     fold(network)

@@ -21,14 +21,17 @@ from surronas.supernet.calibration import calibrate
 from surronas.supernet.heads import left_out_margins
 from surronas.supernet.images import prepare_images
 from surronas.supernet.network import SuperNet
+from surronas.supernet.subnet import even_batches
 from surronas.threads import single_thread
 
-__all__ = ["ClassFeatures", "draw_sets", "image_features", "probes"]
+__all__ = ["N_KEPT", "N_PER_CLASS", "ClassFeatures", "draw_sets", "image_features", "probes"]
 
 ClassFeatures = list[NDArray[np.float32]]
 """For each class (m, d): m images, d features. What ``Sets.of`` takes."""
 
-_BATCH = 500
+N_KEPT, N_PER_CLASS = 40, 20
+"""Images of a class whose features are kept, and how many of them one look at a task draws."""
+
 _LEVEL, _DIFFERENCE = 0.3, 0.15  # about the deviations of margins' means, and of differences to them
 
 
@@ -93,8 +96,8 @@ def image_features(
     def tried(x: IntArray) -> tuple[Tensor, Tensor]:
         with single_thread(), torch.inference_mode():
             network = supernet.extract(x)
-            calibrate(network, [supernet.inputs(part, x) for part in _even(shifted)])
-            embedded = torch.cat([network.embed(supernet.inputs(part, x)) for part in _even(pixels)])
+            calibrate(network, [supernet.inputs(part, x) for part in even_batches(shifted)])
+            embedded = torch.cat([network.embed(supernet.inputs(part, x)) for part in even_batches(pixels)])
             return embedded, left_out_margins(embedded, labels, images.n_classes)
 
     embedded, told_by = zip(*Parallel(n_jobs, prefer="threads")(map(delayed(tried), probes(supernet))), strict=True)
@@ -139,7 +142,3 @@ def _details(pixels: Tensor) -> Tensor:
         grey = coarse
     variances.append(grey.var(dim=(1, 2, 3), correction=0))
     return (torch.stack(variances, dim=1) + 1e-5).log10() + 3  # about from -2 to 2
-
-
-def _even(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    return images.tensor_split(-(-len(images) // _BATCH))

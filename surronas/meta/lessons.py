@@ -12,15 +12,12 @@ from scipy.stats import spearmanr
 
 from surronas.exceptions import InvalidInputError
 from surronas.meta.database import MetaDatabase
-from surronas.meta.features import ClassFeatures, draw_sets
+from surronas.meta.features import N_PER_CLASS, ClassFeatures, draw_sets
 from surronas.meta.graphs import Graphs, graph_code
 from surronas.meta.set_encoder import Sets
 from surronas.spaces.base import IntArray
 
 __all__ = ["Lessons"]
-
-N_PER_CLASS = 20
-"""Images of a class in one look at a task."""
 
 _KEPT_OUT = 10  # one view of so many is for early stopping
 _LEAST_WEIGHT = 0.05

@@ -21,7 +21,7 @@ from surronas.exceptions import (
     InvalidInputError,
     SurronasWarning,
 )
-from surronas.meta.features import draw_sets, image_features
+from surronas.meta.features import N_KEPT, N_PER_CLASS, draw_sets, image_features
 from surronas.meta.generator import GraphGenerator
 from surronas.meta.graphs import graph_code
 from surronas.meta.latency import predicted_latencies
@@ -40,7 +40,6 @@ from surronas.threads import single_thread
 __all__ = ["MetaD2A"]
 
 _LOOKS = 10  # draws of images of a data set, of which a prediction is the mean
-_PER_CLASS, _BANK = 20, 40
 _ROUND, _ROUNDS, _ENOUGH = 500, 12, 1000  # graphs written at once, how often at most, or until so many can be had
 _LATENCY = "predicted_latency_ms"
 
@@ -52,7 +51,7 @@ class MetaD2A:
     ----------
     space : SearchSpace
     supernet : SuperNet
-        Whose largest subnet gives the images' features.
+        Whose subnets give the images' features.
     predictor : MetaPredictor
     generator : GraphGenerator
     card : mapping
@@ -126,8 +125,8 @@ class MetaD2A:
             When a class has no training image, or images are not square.
         """
         rng = check_random_state(random_state)
-        features = image_features(self.supernet, images, _BANK, rng, n_jobs=-1)
-        return Sets.of(list(draw_sets(features, n, _PER_CLASS, rng)))
+        features = image_features(self.supernet, images, N_KEPT, rng, n_jobs=-1)
+        return Sets.of(list(draw_sets(features, n, N_PER_CLASS, rng)))
 
     @torch.no_grad()
     def vectors(self, sets: Sets) -> Tensor:

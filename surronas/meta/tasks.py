@@ -159,7 +159,7 @@ def draw_task(seed: int, pool: str = "train", n_train: int = 300, n_validation: 
 
 def draw_view(seed: int, pool: str = "train", n_train: int = 1000, n_validation: int = 2000) -> Task:
     """All classes of a pool's image set, or, one time in five, five of each of its sets, changed alike: where many
-    tasks are drawn from.
+    tasks are drawn from. The variation is drawn by ``Variation.draw_wide``.
 
     Parameters as of ``draw_task``.
 

@@ -64,7 +64,7 @@ def train_metad2a(
     ----------
     database : MetaDatabase
     supernet : SuperNet
-        Whose largest subnet gives the images' features: the one that the database was measured with.
+        Whose subnets give the images' features: the one that the database was measured with.
     folder : path-like
     recipe : MetaRecipe, optional
     name : str

@@ -16,7 +16,7 @@ from surronas.supernet.heads import fit_head
 from surronas.supernet.machine import keep_freed_memory
 from surronas.threads import single_thread
 
-__all__ = ["Arrays", "as_images", "settle", "subnet_accuracies"]
+__all__ = ["Arrays", "as_images", "even_batches", "settle", "subnet_accuracies"]
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -69,7 +69,7 @@ def as_images(array: NDArray[Any], dtype: torch.dtype) -> Tensor:
 
 def settle(network: nn.Module, images: Tensor, labels: IntArray, head: str | None, n_classes: int) -> str | None:
     """Calibrate a network, and give it a head if one is named; says why that cannot be."""
-    calibration = _even_batches(images)
+    calibration = even_batches(images)
     calibrate(network, calibration)
     if not all(bool(buffer.isfinite().all()) for buffer in network.buffers()):
         return "its batch statistics are not finite"
@@ -78,6 +78,6 @@ def settle(network: nn.Module, images: Tensor, labels: IntArray, head: str | Non
     return None
 
 
-def _even_batches(images: Tensor) -> tuple[Tensor, ...]:
+def even_batches(images: Tensor) -> tuple[Tensor, ...]:
     """Of sizes that differ by one at most."""
     return images.tensor_split(ceil(len(images) / BATCH))

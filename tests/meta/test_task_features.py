@@ -10,8 +10,8 @@ import torch
 from surronas.exceptions import InvalidFileError
 from surronas.meta import task_features as module
 from surronas.meta.database import Episode, MetaDatabase
-from surronas.meta.features import image_features
-from surronas.meta.task_features import N_KEPT, task_features
+from surronas.meta.features import N_KEPT, image_features
+from surronas.meta.task_features import task_features
 from surronas.meta.tasks import Task
 from surronas.meta.variation import Variation
 from surronas.spaces.mbconv import MBConv, Stage
