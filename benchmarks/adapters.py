@@ -22,7 +22,7 @@ import json
 import re
 import warnings
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +68,10 @@ class World:
         whole = self.space.size is not None and self.space.size == len(self.table)
         self.pool = None if whole else self.evaluator.pool
         self.judge = Judge(self.table, case.objectives) if not single else None
+        everything = self.goals.values(self.evaluator.evaluate(self.evaluator.pool)[self.goals.targets].to_numpy())
+        self.best, self.worst = np.nanmin(everything), np.nanmax(everything)
         self.found: dict[Any, Any] = {}
         self.curve: list[float] = []
-
-    @cached_property
-    def everything(self) -> Any:
-        values = self.goals.values(self.evaluator.evaluate(self.evaluator.pool)[self.goals.targets].to_numpy())
-        return values[np.isfinite(values).all(axis=1)]
 
     def known(self, archs: Any) -> Any:
         """The table's architectures that these stand for."""
@@ -103,8 +100,7 @@ class World:
         values = np.array(list(self.found.values()))
         if self.judge is not None:
             return self.judge._volume(values) / self.judge.whole
-        worst, best = self.everything.max(), self.everything.min()
-        return float((worst - values.min()) / (worst - best))
+        return float((self.worst - values.min()) / (self.worst - self.best))
 
 
 def own(world: World, seed: int, surrogates: bool) -> None:
