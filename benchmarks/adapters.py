@@ -68,8 +68,10 @@ class World:
         whole = self.space.size is not None and self.space.size == len(self.table)
         self.pool = None if whole else self.evaluator.pool
         self.judge = Judge(self.table, case.objectives) if not single else None
-        everything = self.goals.values(self.evaluator.evaluate(self.evaluator.pool)[self.goals.targets].to_numpy())
-        self.best, self.worst = np.nanmin(everything), np.nanmax(everything)
+        if single:
+            values = self.goals.values(self.evaluator.evaluate(self.evaluator.pool)[self.goals.targets].to_numpy())
+            finite = values[np.isfinite(values)]
+            self.best, self.worst = finite.min(), finite.max()
         self.found: dict[Any, Any] = {}
         self.curve: list[float] = []
 
