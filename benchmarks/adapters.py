@@ -180,8 +180,12 @@ def syne_tune(world: World, seed: int, surrogates: bool) -> None:
         scheduler.on_trial_complete(Trial(number, config, None), dict(zip(names, values.tolist(), strict=True)))
 
 
-def botorch(world: World, seed: int, surrogates: bool) -> None:
-    """BoTorch's own Gaussian process on one-hot genes, or ``SurrogateModel``: the same acquisition function."""
+def botorch(world: World, seed: int, surrogates: bool, own_model: bool = False) -> None:
+    """Architectures at random, or where ``SurrogateModel`` gives BoTorch's acquisition function most.
+
+    With ``own_model``, the loop without surrogates has BoTorch's own Gaussian process on one-hot genes: not a loop
+    without a surrogate, but a peer of ours.
+    """
     import torch
     from botorch.acquisition import qLogExpectedImprovement
     from botorch.fit import fit_gpytorch_mll
@@ -199,24 +203,29 @@ def botorch(world: World, seed: int, surrogates: bool) -> None:
     y = -world.measure(archs)[:, 0]
     while True:
         rows = rng.permutation(len(pool))[:2000]
-        if surrogates:
-            surrogate = sn.fit_predictor(archs, y, space=world.space, predictor="gp", random_state=seed)
-            model, X, avoid = SurrogateModel(surrogate), choices(world.space, pool[rows]), choices(world.space, archs)
+        if not surrogates and not own_model:
+            chosen = pool[rows[:BATCH]]
         else:
-            X, avoid = (torch.from_numpy(encoder.transform(part)) for part in (pool[rows], archs))
-            model = SingleTaskGP(avoid, torch.from_numpy(y)[:, None])
-            fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
-        gain = qLogExpectedImprovement(model, best_f=float(y.max()))
-        best, _ = optimize_acqf_discrete(gain, q=BATCH, choices=X, unique=True, X_avoid=avoid, max_batch_size=512)
-        forms = pool[rows] if not surrogates else X.numpy().astype(np.int64)
-        chosen = forms[[int((X == row).all(dim=1).nonzero()[0, 0]) for row in best]]
+            if surrogates:
+                surrogate = sn.fit_predictor(archs, y, space=world.space, predictor="gp", random_state=seed)
+                model: Any = SurrogateModel(surrogate)
+                X, avoid = choices(world.space, pool[rows]), choices(world.space, archs)
+            else:
+                X, avoid = (torch.from_numpy(encoder.transform(part)) for part in (pool[rows], archs))
+                model = SingleTaskGP(avoid, torch.from_numpy(y)[:, None])
+                fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+            gain = qLogExpectedImprovement(model, best_f=float(y.max()))
+            best, _ = optimize_acqf_discrete(gain, q=BATCH, choices=X, unique=True, X_avoid=avoid, max_batch_size=512)
+            forms = pool[rows] if not surrogates else X.numpy().astype(np.int64)
+            chosen = forms[[int((X == row).all(dim=1).nonzero()[0, 0]) for row in best]]
         archs, y = np.concatenate([archs, chosen]), np.concatenate([y, -world.measure(chosen)[:, 0]])
 
 
 def naslib(world: World, seed: int, surrogates: bool) -> None:
-    """Evolution by mutants of the best ten, all of them or those that ``SurrogatePredictor`` ranks first.
+    """Evolution by mutants of the best ten, any of them or those that ``SurrogatePredictor`` is for.
 
-    As NASLib's NPENAS does it, with architectures by their hashes where the space has NASLib's.
+    As NASLib's NPENAS does it: an ensemble's predictions, and independent Thompson sampling (``its``, NASLib's default)
+    by their means and standard deviations. Architectures are by their hashes where the space has NASLib's.
     """
     from surronas.adapters.naslib import SurrogatePredictor
 
@@ -231,9 +240,10 @@ def naslib(world: World, seed: int, surrogates: bool) -> None:
         mutants = mutants[~np.isin(world.space.key(mutants), world.space.key(archs))]
         mutants = mutants if len(mutants) else world.known(world.space.sample(BATCH, int(rng.integers(2**31))))
         if surrogates:
-            predictor = SurrogatePredictor(space=world.space, random_state=seed)
+            predictor = SurrogatePredictor(space=world.space, members=5, random_state=seed)
             predictor.fit([tuple(x) for x in write(archs).tolist()], y)
-            mutants = mutants[np.argsort(predictor.query([tuple(x) for x in write(mutants).tolist()]))]
+            predictions = predictor.query([tuple(x) for x in write(mutants).tolist()])
+            mutants = mutants[np.argsort(rng.normal(predictions.mean(axis=0), predictions.std(axis=0)))]
         archs, y = (
             np.concatenate([archs, mutants[:BATCH]]),
             np.concatenate([y, world.measure(mutants[:BATCH])[:, 0]]),
@@ -263,6 +273,7 @@ LOOPS: dict[str, tuple[Callable[[World, int, bool], None], bool]] = {
     "optuna": (optuna, False),
     "syne_tune": (syne_tune, False),
     "botorch": (botorch, True),
+    "botorch_gp": (partial(botorch, own_model=True), True),
     "naslib": (naslib, True),
     "sklearn": (sklearn, True),
 }
