@@ -222,10 +222,9 @@ def botorch(world: World, seed: int, surrogates: bool, own_model: bool = False) 
 
 
 def naslib(world: World, seed: int, surrogates: bool) -> None:
-    """Evolution by mutants of the best ten, any of them or those that ``SurrogatePredictor`` is for.
+    """Evolution by mutants of the best ten, all of them or those that ``SurrogatePredictor`` ranks first.
 
-    As NASLib's NPENAS does it: an ensemble's predictions, and independent Thompson sampling (``its``, NASLib's default)
-    by their means and standard deviations. Architectures are by their hashes where the space has NASLib's.
+    As NASLib's NPENAS does it, with architectures by their hashes where the space has NASLib's.
     """
     from surronas.adapters.naslib import SurrogatePredictor
 
@@ -240,10 +239,9 @@ def naslib(world: World, seed: int, surrogates: bool) -> None:
         mutants = mutants[~np.isin(world.space.key(mutants), world.space.key(archs))]
         mutants = mutants if len(mutants) else world.known(world.space.sample(BATCH, int(rng.integers(2**31))))
         if surrogates:
-            predictor = SurrogatePredictor(space=world.space, members=5, random_state=seed)
+            predictor = SurrogatePredictor(space=world.space, random_state=seed)
             predictor.fit([tuple(x) for x in write(archs).tolist()], y)
-            predictions = predictor.query([tuple(x) for x in write(mutants).tolist()])
-            mutants = mutants[np.argsort(rng.normal(predictions.mean(axis=0), predictions.std(axis=0)))]
+            mutants = mutants[np.argsort(predictor.query([tuple(x) for x in write(mutants).tolist()]))]
         archs, y = (
             np.concatenate([archs, mutants[:BATCH]]),
             np.concatenate([y, world.measure(mutants[:BATCH])[:, 0]]),

@@ -64,6 +64,8 @@ class AdditiveGaussianProcess(Predictor):
     ([0, 1, 2], True)
     """
 
+    most_rows = 16_000  # 2 GB a matrix of all pairs
+
     def __init__(self, max_iter: int = 60, max_rows: int = 300, random_state: Any = None) -> None:
         self.max_iter = max_iter
         self.max_rows = max_rows

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from surronas.exceptions import InvalidInputError
 from surronas.parallel import check_n_jobs
 
 __all__ = ["FloatArray", "Predictor"]
@@ -38,6 +39,9 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     reads_graphs = False
     """Whether it is made for the features of the ``graph`` encoder."""
 
+    most_rows: int | None = None
+    """The most training rows that it takes, where memory grows with their square; None: any number."""
+
     tunable: Mapping[str, Mapping[str, Any]] = {}
     """The hyper-parameters that ``surronas.selection.tune`` tunes: the arguments of Optuna's distribution of each,
     ``low`` and ``high`` (two ints for an int) with ``log`` or ``step``, or ``choices``."""
@@ -49,9 +53,19 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         X : (n, d) array of finite floats, n >= 2
         y : (n,) array of finite floats
+
+        Raises
+        ------
+        InvalidInputError
+            When there are more than ``most_rows``.
         """
         check_n_jobs(getattr(self, "n_jobs", None))
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+        if not self.takes(len(X)):
+            raise InvalidInputError(
+                f"The 'X' must have at most {self.most_rows:,} rows for {type(self).__name__}, whose memory grows with "
+                f"their square. Got {len(X):,}: give fewer, or take another predictor."
+            )
         y = np.asarray(y, dtype=np.float64)
         self.y_mean_ = float(y.mean())
         scale = float(y.std())
@@ -59,6 +73,10 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.y_scale_ = 1.0 if self.y_constant_ else scale
         self._fit(np.ascontiguousarray(X), (y - self.y_mean_) / self.y_scale_)
         return self
+
+    def takes(self, n: int) -> bool:
+        """Whether it can be fitted to n rows."""
+        return self.most_rows is None or n <= self.most_rows
 
     def predict(self, X: Any, return_std: bool = False) -> FloatArray | tuple[FloatArray, FloatArray]:
         """Predict the mean, and with ``return_std`` also the standard deviation, of each row.

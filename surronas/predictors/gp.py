@@ -59,6 +59,8 @@ class GaussianProcess(Predictor):
     Rasmussen and Williams (2006), Gaussian Processes for Machine Learning, chapters 2 and 5.
     """
 
+    most_rows = 16_000  # 2 GB a matrix of all pairs
+
     def __init__(self, blocks: Any = None, max_iter: int = 60, max_rows: int = 400, random_state: Any = None) -> None:
         self.blocks = blocks
         self.max_iter = max_iter

@@ -38,6 +38,8 @@ class RBF(Predictor):
     Regis, Shoemaker (2013), Combining radial basis function surrogates and dynamic coordinate search.
     """
 
+    most_rows = 16_000  # 2 GB a matrix of all pairs
+
     tunable = {
         "smoothing": {"low": 1e-3, "high": 10.0, "log": True},
         "ridge": {"low": 1e-3, "high": 0.1, "log": True},

@@ -37,6 +37,9 @@ class Trial:
         self.taus: list[float] = []
         self.n_tried, self.seconds = 0, 0.0
         self.status, self.reason, self.weight = "kept", "", 0.0
+        predictor = candidate.predictor
+        if not predictor.takes(len(features)):  # told before its folds are, which may have less
+            self.status, self.reason = "failed", f"{len(features):,} rows, it takes at most {predictor.most_rows:,}"
 
     def take(self, rows: Any, z: FloatArray, mean: Any, std: Any, seconds: float, error: str) -> None:
         """What ``one_fold`` said of the fold's rows."""

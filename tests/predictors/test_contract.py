@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from surronas.exceptions import UnknownNameError
+from surronas.exceptions import InvalidInputError, UnknownNameError
 from surronas.predictors import get_predictor, list_predictors
 from surronas.testing import check_predictor
 
@@ -24,6 +25,13 @@ QUICK = {
 @pytest.mark.parametrize("name", list_predictors())
 def test_contract(name):
     check_predictor(get_predictor(name, **QUICK.get(name, {})))
+
+
+@pytest.mark.parametrize("name", ["additive_gp", "gp", "rbf"])
+def test_more_rows_than_memory_holds_pairs_of_are_refused(name):
+    X = np.random.default_rng(0).normal(size=(16_001, 2))
+    with pytest.raises(InvalidInputError, match="at most 16,000 rows for .* Got 16,001"):
+        get_predictor(name).fit(X, X[:, 0])
 
 
 def test_unknown_name_offers_the_nearest():

@@ -83,6 +83,22 @@ def record(model, name):
     return model.selection_.set_index("predictor").loc[name]
 
 
+class ForFew(Memory):
+    most_rows = len(X) - 1  # a fold's training rows are as few
+
+
+@pytest.mark.parametrize("time_budget", [None, 60.0])
+def test_what_is_not_made_for_so_many_rows_is_not_tried(time_budget):
+    """Its folds would do, and the fit to all rows would not."""
+    model = switching(ForFew(), "linear", time_budget=time_budget).fit(X, Y)
+    assert [candidate.predictor_name for candidate, _, _ in model.members_] == ["linear"]
+    row = record(model, "ForFew")
+    assert (row["status"], row["seconds"]) == ("failed", 0)
+    assert row["reason"] == f"{len(X):,} rows, it takes at most {len(X) - 1:,}"
+    with pytest.raises(FitError, match="it takes at most"):
+        switching(ForFew()).fit(X, Y)
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_what_cannot_rank_is_never_chosen_and_the_record_says_why(rule):
     fakes = (Constant(), NotANumber(), EndlessSpread(), Failing(), FailingAlso())
