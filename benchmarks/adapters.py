@@ -201,23 +201,26 @@ def botorch(world: World, seed: int, surrogates: bool, own_model: bool = False) 
     encoder = sn.get_encoder("one_hot", space=world.space).fit(pool)
     archs = pool[rng.permutation(len(pool))[:N_INITIAL]]
     y = -world.measure(archs)[:, 0]
+
+    def gaining_most(model: Any, X: Any, avoid: Any) -> list[int]:
+        gain = qLogExpectedImprovement(model, best_f=float(y.max()))
+        best, _ = optimize_acqf_discrete(gain, q=BATCH, choices=X, unique=True, X_avoid=avoid, max_batch_size=512)
+        return [int((X == row).all(dim=1).nonzero()[0, 0]) for row in best]
+
     while True:
-        rows = rng.permutation(len(pool))[:2000]
-        if not surrogates and not own_model:
-            chosen = pool[rows[:BATCH]]
+        drawn = pool[rng.permutation(len(pool))[:2000]]
+        if surrogates:
+            surrogate = sn.fit_predictor(archs, y, space=world.space, predictor="gp", random_state=seed)
+            X = choices(world.space, drawn)
+            forms = X.numpy().astype(np.int64)
+            chosen = forms[gaining_most(SurrogateModel(surrogate), X, choices(world.space, archs))]
+        elif own_model:
+            X, avoid = (torch.from_numpy(encoder.transform(part)) for part in (drawn, archs))
+            model = SingleTaskGP(avoid, torch.from_numpy(y)[:, None])
+            fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+            chosen = drawn[gaining_most(model, X, avoid)]
         else:
-            if surrogates:
-                surrogate = sn.fit_predictor(archs, y, space=world.space, predictor="gp", random_state=seed)
-                model: Any = SurrogateModel(surrogate)
-                X, avoid = choices(world.space, pool[rows]), choices(world.space, archs)
-            else:
-                X, avoid = (torch.from_numpy(encoder.transform(part)) for part in (pool[rows], archs))
-                model = SingleTaskGP(avoid, torch.from_numpy(y)[:, None])
-                fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
-            gain = qLogExpectedImprovement(model, best_f=float(y.max()))
-            best, _ = optimize_acqf_discrete(gain, q=BATCH, choices=X, unique=True, X_avoid=avoid, max_batch_size=512)
-            forms = pool[rows] if not surrogates else X.numpy().astype(np.int64)
-            chosen = forms[[int((X == row).all(dim=1).nonzero()[0, 0]) for row in best]]
+            chosen = drawn[:BATCH]
         archs, y = np.concatenate([archs, chosen]), np.concatenate([y, -world.measure(chosen)[:, 0]])
 
 

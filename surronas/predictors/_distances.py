@@ -6,7 +6,10 @@ import numpy as np
 
 from surronas.predictors.base import FloatArray
 
-__all__ = ["squared_distances"]
+__all__ = ["MOST_ROWS", "squared_distances"]
+
+MOST_ROWS = 16_000
+"""Of predictors that hold matrices of all pairs of rows: 2 GB each."""
 
 
 def squared_distances(A: FloatArray, B: FloatArray) -> FloatArray:

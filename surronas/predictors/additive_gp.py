@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from sklearn.utils import check_random_state
 
 from surronas.predictors import register_predictor
+from surronas.predictors._distances import MOST_ROWS
 from surronas.predictors._likelihood import Upper, best_parameters, marginal_likelihood
 from surronas.predictors.base import FloatArray, Predictor
 
@@ -64,7 +65,7 @@ class AdditiveGaussianProcess(Predictor):
     ([0, 1, 2], True)
     """
 
-    most_rows = 16_000  # 2 GB a matrix of all pairs
+    most_rows = MOST_ROWS
 
     def __init__(self, max_iter: int = 60, max_rows: int = 300, random_state: Any = None) -> None:
         self.max_iter = max_iter

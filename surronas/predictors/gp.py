@@ -16,7 +16,7 @@ from scipy.spatial.distance import cdist
 from sklearn.utils import check_random_state
 
 from surronas.predictors import register_predictor
-from surronas.predictors._distances import squared_distances
+from surronas.predictors._distances import MOST_ROWS, squared_distances
 from surronas.predictors._likelihood import Upper, best_parameters, marginal_likelihood
 from surronas.predictors.base import FloatArray, Predictor
 
@@ -59,7 +59,7 @@ class GaussianProcess(Predictor):
     Rasmussen and Williams (2006), Gaussian Processes for Machine Learning, chapters 2 and 5.
     """
 
-    most_rows = 16_000  # 2 GB a matrix of all pairs
+    most_rows = MOST_ROWS
 
     def __init__(self, blocks: Any = None, max_iter: int = 60, max_rows: int = 400, random_state: Any = None) -> None:
         self.blocks = blocks

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from surronas.predictors import register_predictor
-from surronas.predictors._distances import squared_distances
+from surronas.predictors._distances import MOST_ROWS, squared_distances
 from surronas.predictors.base import FloatArray, Predictor
 
 _ROWS = 1024  # rows predicted at a time, to bound the memory
@@ -38,7 +38,7 @@ class RBF(Predictor):
     Regis, Shoemaker (2013), Combining radial basis function surrogates and dynamic coordinate search.
     """
 
-    most_rows = 16_000  # 2 GB a matrix of all pairs
+    most_rows = MOST_ROWS
 
     tunable = {
         "smoothing": {"low": 1e-3, "high": 10.0, "log": True},

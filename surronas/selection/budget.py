@@ -55,7 +55,7 @@ class TimeBudget:
         """The trials, those first that a few rows took least time; last those for whose rehearsal none was left."""
         n, enough = len(z), self.left * (1 - _REHEARSING)
         few = max(n // _FEW, min(_LEAST, n // 2))
-        for trial in (trial for trial in trials if trial.status == "kept"):
+        for trial in trials:
             if self._rehearsed and self.left < enough:
                 break
             half, seconds = _seconds_on(few // 2, trial, z), _seconds_on(few, trial, z)

@@ -36,6 +36,7 @@ def cross_validate(
     With a budget they are tried one after another, as long as there is time, the quickest first.
     """
     folds = [k for k in np.unique(fold) if (fold != k).sum() >= 2]
+    trials = [trial for trial in trials if trial.status == "kept"]
     trials = trials if budget is None else budget.rehearse(trials, z)
     _round(parallel, trials, folds[:_FIRST_ROUND], fold, z, budget)
     _drop(trials, fold, z)

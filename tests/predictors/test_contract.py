@@ -27,7 +27,7 @@ def test_contract(name):
     check_predictor(get_predictor(name, **QUICK.get(name, {})))
 
 
-@pytest.mark.parametrize("name", ["additive_gp", "gp", "rbf"])
+@pytest.mark.parametrize("name", ["additive_gp", "gp", "rbf", "residual"])
 def test_more_rows_than_memory_holds_pairs_of_are_refused(name):
     X = np.random.default_rng(0).normal(size=(16_001, 2))
     with pytest.raises(InvalidInputError, match="at most 16,000 rows for .* Got 16,001"):

@@ -46,8 +46,9 @@ def assert_same(one, other):
 def test_golden_losses(tiny):
     losses = steps(trainer(tiny, warmup_epochs=2, epochs=6), 13).losses
     found = [tuple(round(loss, 6) for loss in of_step) for of_step in losses[::4]]
-    for of_step, golden in zip(found, GOLDEN, strict=True):
-        assert of_step == pytest.approx(golden, abs=5e-4), f"{found}"  # processors round otherwise: 5e-5 by step 12
+    # Processors round otherwise, and what they do grows: by step 12 two were 5e-5 apart.
+    for of_step, golden, error in zip(found, GOLDEN, (2e-5, 2e-5, 2e-5, 2e-4), strict=True):
+        assert of_step == pytest.approx(golden, abs=error), f"{found}"
 
 
 def test_it_goes_on_from_a_checkpoint_of_any_step(tiny, tmp_path):
